@@ -1,0 +1,90 @@
+/* Eq: one tensor equation, the meaning of every op.
+ *
+ *     for every point of all indices:   O[store] fold= body
+ *
+ * Indices 0..nfree-1 are free, the rest are reduced, in canonical order (outermost
+ * first). Normal form: every result element belongs to exactly one point of the box of
+ * free indices (points outside the result's shape are not stored). scatter: all indices
+ * are free, elements may be hit many times, in the order of the indices; the result
+ * starts at the fold's identity. A result element that no point reaches is the identity
+ * (0 for FOLD_NONE). */
+#ifndef KILN_IR_EQ_H
+#define KILN_IR_EQ_H
+
+#include "ir/expr.h"
+
+typedef enum { FOLD_NONE, FOLD_SUM, FOLD_MAX, FOLD_MIN, FOLD_PROD } Fold;
+
+/* The order of a sum is part of the equation (DESIGN 1.10). Terms are numbered along the
+ * reduced indices. ORDER_SERIAL: chunks of `chunk` terms, each summed one by one from +0,
+ * chunk sums added in order. ORDER_LANES: within each chunk 16 lanes (term mod 16) are
+ * summed one by one from +0, then folded by halves (8, 4, 2, 1); chunk sums are added in
+ * order. If there are more than 2^14 terms at the batch's bound, the chunks form 16 parts
+ * of ceil(chunks/16) each, which are summed likewise and then added in order. */
+typedef enum { ORDER_SERIAL, ORDER_LANES } Order;
+enum { LANES = 16, PARTS = 16, PART_TERMS = 1 << 14 };
+
+typedef struct Eq {
+    int nidx, nfree;
+    const Dim *ext;                    /* of each index */
+    int nout;                          /* rank of the result */
+    const Ix *const *store;            /* nout subscripts */
+    Fold fold;
+    bool scatter;
+    bool arg;                          /* result 1: number (i32) of the first winner among
+                                          the reduced points; FOLD_MAX, FOLD_MIN only */
+    Order order;
+    int64_t chunk;                     /* terms in a chunk; 0 where nothing is reduced */
+    int64_t parts;                     /* 1 or PARTS */
+    const Expr *body;                  /* reads operand slots 0.. */
+} Eq;
+
+/* Sets order, chunk and parts from the equation's structure: contraction (serial) where
+ * the innermost reduced index is not the unit-stride one of a read alone; lanes else. */
+void eq_set_order(Eq *e);
+Box eq_box(const Eq *e);
+int64_t eq_terms(const Eq *e);         /* reduced points at the batch's bound */
+double fold_identity(Fold f, DType t); /* 0, -inf, +inf, 1 (integers: their extremes) */
+Fn fold_fn(Fold f);                    /* FN_add, FN_max, FN_min, FN_mul */
+
+/* The row of an op or a node in text: parsed with the operands' types and attributes.
+ *   O[n,f,y<(X.2-W.2)/s+1] += X[n,c,y*s+u] * W[f,c,u]        reads by operand name
+ *   O[..] = max(A[..], B[..])      `..` all other dims; operands broadcast as in numpy
+ *   O[a.., i<X.a+p, b..] = ...     named runs of dims, as long as attribute `a` says
+ *   O[..] = X[#]                   # as subscripts: the result's element number taken apart
+ *   u32(#)                         # as a value: the result's element number
+ *   X.2, X.a                       extent of a dim (a: number in an attribute)
+ *   +=[u,v,c]                      order of reduction, outermost first
+ *   += max= min= *= =  ; argmax= argmin= yield result 1 too; `scatter +=`
+ *   when(c && c, a, b)             c: comparisons of integer expressions
+ * A read that may fall outside its operand becomes when(inside, term, identity); in an
+ * equation without reduction that is an error. */
+typedef struct {
+    const char *name;
+    enum { ATTR_INT, ATTR_FLOAT, ATTR_LIST } kind;
+    int64_t i;                         /* ATTR_INT; ATTR_LIST: length */
+    double f;                          /* ATTR_FLOAT */
+    const int64_t *list;
+} Attr;
+typedef struct {
+    const char *name;                  /* operand's name in the text */
+    Type type;
+} Operand;
+
+/* NULL and an error at loc if it does not fit the operands. *out: result's type;
+ * out_dtype NDTYPE: that of the body. */
+Eq *eq_parse(Pool *p, Loc loc, const char *text, int nsrc, const Operand *src, int nattr,
+             const Attr *attr, DType out_dtype, Type *out);
+/* Prints with explicit extents and order, so that eq_parse gives the same Eq back:
+ *   O[i0<n:64,i1<10] += [i2<784] chunk 512 : %x[i0,i2]*%w[i1,i2]   */
+void eq_print(Text *out, const Eq *e, const Type *result, const Names *names);
+bool eq_equal(const Eq *a, const Eq *b);
+/* NULL if sound, else what is wrong: a read that may leave its operand, a bad type ... */
+const char *eq_verify(Arena *a, Pool *p, const Eq *e, int nsrc, const Type *const *src,
+                      const Type *result);
+
+/* Rewrites into normal form where it can (else leaves a scatter): solves subscripts for
+ * an index of unit coefficient, splits indices until / and % vanish. Exact. */
+Eq *eq_normalise(Pool *p, const Eq *e, const Type *result);
+
+#endif

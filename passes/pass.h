@@ -1,0 +1,60 @@
+/* The driver: from entries' graphs to a program, pass by pass, in the table's order. */
+#ifndef KILN_PASSES_PASS_H
+#define KILN_PASSES_PASS_H
+
+#include "ir/loop.h"
+
+typedef struct Module {
+    Arena *arena;                      /* lives with the module */
+    Arena *temp;                       /* emptied after each pass */
+    Pool *pool;
+    Strs *strs;
+    Diag *diag;
+    const char *name;
+    const Target *target;
+    bool strict;
+    int64_t batch;
+    int threads;                       /* arena's scratch is planned for so many */
+    int ngraph;
+    Graph **graph;                     /* one for each entry */
+    bool *training;                    /* entry works on grads or state */
+    Block param, state, value, input;  /* declared by the front end, in order */
+    Program *program;                  /* from `lower` on */
+    const char *pass;                  /* running now, for crash reports */
+} Module;
+
+typedef enum { ON_GRAPH, ON_KERNEL, ON_PROGRAM } PassOn;
+typedef struct {
+    const char *name;
+    PassOn on;
+    bool exact;
+    const char *what;                  /* one sentence */
+    bool (*graph)(Module *m, Graph **g);        /* ON_GRAPH: for each graph */
+    bool (*kernel)(Module *m, Kernel *k);       /* ON_KERNEL: for each kernel */
+    bool (*program)(Module *m);                 /* ON_PROGRAM: once */
+} PassInfo;
+extern const PassInfo pass_info[];
+extern const int pass_count;
+
+typedef struct {
+    const char *only_off;              /* comma-separated passes not to run; may be NULL */
+    const char *dump;                  /* after these passes ("all"), to `out` */
+    FILE *out;
+    bool verify;                       /* after each pass; a fault is a bug */
+    bool timing;
+} PassOptions;
+/* All rows in order. NULL program only after a reported error. */
+bool passes_run(Module *m, const PassOptions *o);
+
+/* Reverse mode (grad.c): d/d wrt of the sum of y*seed (seed NULL node: y must have one
+ * element, seed is 1) as new nodes of g, in normal form. {NULL} where zero. */
+void graph_gradient(Graph *g, int ny, const Ref *y, const Ref *seed, int nwrt,
+                    const Ref *wrt, Ref *grad);
+
+/* Offsets for buffers with lifetimes (plan.c), used by `plan` and tested on its own. */
+typedef struct { int64_t lower, upper, size, offset; } Life; /* lives in [lower, upper) */
+/* Best of greedy-by-size and best-fit; returns the arena's size. */
+int64_t plan_offsets(Arena *temp, int n, Life *life, int64_t align);
+int64_t plan_bound(Arena *temp, int n, const Life *life);   /* largest sum alive at once */
+
+#endif
