@@ -9,6 +9,7 @@
 typedef struct Pool Pool;              /* interning tables of Ix and Expr, in one arena */
 Pool *pool_new(Arena *a);
 Arena *pool_arena(Pool *p);
+void **pool_slot(Pool *p, int slot);   /* a place for others' caches: 0 scalar.c, 1.. free */
 
 typedef struct Ix Ix;
 typedef enum {
@@ -26,6 +27,7 @@ typedef struct {
     int64_t k;                         /* IX_DIV, IX_MOD: divisor */
     int n;                             /* arguments */
     const Ix *const *a;
+    uint32_t order;                    /* number in the pool */
 } IxAtom;
 
 typedef struct { int64_t coef; const IxAtom *atom; } IxTerm;
