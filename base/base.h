@@ -17,6 +17,11 @@
 typedef struct Arena Arena;
 Arena *arena_new(void);
 void arena_free(Arena *a);
+void arena_reset(Arena *a);                                /* forgets all, keeps a block */
+void arena_on_fail(Arena *a, void (*fn)(void *user), void *user);
+void arena_limit(Arena *a, size_t bytes);                  /* more is a failure; 0: no limit */
+size_t arena_size(const Arena *a);                         /* bytes taken from the system */
+_Noreturn void out_of_memory(void);                        /* the default `fail` */
 void *arena_alloc(Arena *a, size_t size);                  /* 16-byte aligned, zeroed */
 void *arena_grow(Arena *a, void *p, size_t old, size_t new); /* copies, zeroes the rest */
 #define NEW(arena, n, T) ((T *)arena_array((arena), (size_t)(n), sizeof(T)))
