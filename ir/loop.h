@@ -130,9 +130,18 @@ Stmt *stmt_set(Arena *a, int var, const Expr *value);
 Stmt *stmt_store(Arena *a, int buf, const Ix *at, const Expr *value);
 Stmt *stmt_vstore(Arena *a, int buf, const Ix *at, int64_t step, int active,
                   const Expr *value);
+Stmt *stmt_comment(Arena *a, const char *text);
 int kernel_var(Arena *a, Kernel *k, DType t, int lanes);
 int kernel_loop(Kernel *k);                        /* a new loop variable */
 int kernel_buf(Arena *a, Kernel *k, Buf b);
+
+/* Memory beyond the plan: a kernel's locals lie in a thread's slice, from offset
+ * kernel_local(k, buf) on, kernel_scratch(k) bytes in all. The arena holds
+ * program_planned bytes, then program_scratch bytes for each thread. */
+int64_t kernel_local(const Kernel *k, int buf);
+int64_t kernel_scratch(const Kernel *k);
+int64_t program_planned(const Program *p);
+int64_t program_scratch(const Program *p);
 
 void loop_print(Text *out, const Kernel *k);
 Kernel *loop_parse(Arena *a, Pool *p, Strs *s, Source *src);
