@@ -1,0 +1,134 @@
+/* Model: what a YAML file becomes, and what train/ builds programs from. */
+#ifndef KILN_FRONTEND_MODEL_H
+#define KILN_FRONTEND_MODEL_H
+
+#include "frontend/tree.h"
+#include "ir/graph.h"
+
+/* A number of steps, of epochs, or a part of all steps (`100 steps`, `2 epochs`, `5%`). */
+typedef struct {
+    double n;                          /* UNIT_PART: 0..1 */
+    enum { UNIT_STEPS, UNIT_EPOCHS, UNIT_PART } unit;
+} Span;
+
+/* One set of examples: a CSV file, or a pair of IDX files; NULL where not given. Relative
+ * paths start at the directory of the model file. */
+typedef struct { const char *csv, *images, *labels; } DataFiles;
+typedef struct { int n; const char *const *item; } Words;
+
+/* The sections beside `model`, every default filled in; see schema.def. */
+typedef struct Settings {
+    const char *name;                  /* the model's, prefix of everything in C */
+    struct {
+        DataFiles train, valid, test;
+        double valid_part;             /* part of `train` to validate on; 0: none */
+        bool valid_last;               /* the last rows, not a random choice */
+        Words target, columns;         /* CSV: label columns; all columns in order */
+    } data;
+    struct {
+        bool given;                    /* the file has a `train` section */
+        int64_t batch, epochs, seed;
+        int64_t steps;                 /* instead of epochs; 0: epochs hold */
+        const char *optimizer;         /* "sgd", "adam", "adamw" */
+        double lr, momentum, dampening, weight_decay, betas[2], eps;
+        bool nesterov;
+        const char *schedule;          /* "constant", "cosine", "linear", "step" */
+        Span warmup;                   /* linear, from 0; every schedule has it */
+        double floor;                  /* cosine, linear: learning rate at the end */
+        Span every;                    /* step: lr *= gamma once in so many */
+        double gamma;
+        const char *stop_metric;       /* "valid.loss" ...; NULL: no early stop */
+        int64_t patience;              /* epochs without improvement */
+        double min_delta;
+        double clip_norm, clip_value;  /* 0: off */
+        Words metrics;                 /* "accuracy", "mae", "mse" */
+    } train;
+    struct { int64_t samples; Words report; } predict;
+} Settings;
+
+/* A tensor of the model's interface or memory, in the order of first use. */
+typedef struct {
+    const char *name;                  /* "image", "conv2d.weight", "batch_norm.running_var" */
+    Type type;                         /* input and output: dim[0] is the batch */
+    Loc loc;
+    bool trainable;                    /* parameters */
+    bool ranged;                       /* integer input: lo <= each element < hi */
+    int64_t lo, hi;
+} Tensor;
+typedef struct { int n; Tensor *item; } Tensors;
+
+typedef struct { const char *name, *of; } Tied;        /* parameter names: copy, original */
+
+/* A `standardize` layer: train/ fills both states from the training data. */
+typedef struct { const char *mean, *std; int axis; } Standardize; /* axis of its input */
+
+typedef struct {                       /* a line of `check --summary` */
+    const char *path, *type;           /* "repeat.0.linear", "linear" */
+    Type out;
+    int nparam;                        /* its parameters are param[first_param ...] */
+    int first_param;
+    Loc loc;
+} LayerInfo;
+
+typedef struct Model {
+    Arena *arena;
+    Pool *pool;
+    Strs *strs;
+    Diag *diag;
+    const Source *source;
+    const Tree *tree;                  /* with every default: what `check --resolved` prints */
+    Settings set;
+    int64_t batch;                     /* upper bound B */
+    bool strict;
+    Tensors input, output, param, state;   /* output: after `as` */
+    Tensors label;                     /* "target", or "target.<output>" if several; empty
+                                          without a loss */
+    int ntied;
+    Tied *tied;
+    int nstandardize;
+    Standardize *standardize;
+    int nlayer;
+    LayerInfo *layer;
+    bool random;                       /* `sample` differs from `forward` */
+    struct Build *build;               /* private to build.c */
+} Model;
+
+typedef struct {
+    const char *path;                  /* as the user gave it, in messages too */
+    const char *text;                  /* NULL: read the file */
+    size_t size;
+    int nset;
+    const char *const *set;            /* "a.b.c=value", as for --set */
+    int64_t batch;                     /* B; 0: train.batch if training, else 1 */
+    bool training, strict;
+} ModelOptions;
+
+/* NULL: errors reported. Everything, loss included, has been built once by then, so that
+ * the functions below cannot fail. */
+Model *model_load(Arena *a, Diag *d, const ModelOptions *o);
+
+typedef enum {
+    MODE_EVAL,                         /* forward, loss */
+    MODE_TRAIN,                        /* grad, step: batch statistics, dropout, new state */
+    MODE_SAMPLE                        /* sample: dropout only */
+} Mode;
+
+/* The network in a new graph named `entry`. No results are set but, in MODE_TRAIN, those
+ * of the running statistics (TO_STATE). The run-time value `rng` (u32[4]) is read where
+ * there is randomness. */
+typedef struct {
+    Graph *graph;
+    Ref *input, *param, *state, *label;    /* leaves, as in Model; {NULL}: not read */
+    Ref *raw;                          /* outputs before `as` */
+    Ref *output;                       /* outputs after `as` */
+    Ref loss;                          /* f32, rank 0, mean over the batch; {NULL}: none */
+    Ref *metric;                       /* f32, rank 0, as in set.train.metrics; mean over
+                                          the batch; {NULL} where there is no loss */
+    Ref *standardize;                  /* inputs of the standardize layers */
+} ModelGraph;
+ModelGraph *model_graph(Model *m, const char *entry, Mode mode);
+
+/* The entry `init`: every parameter and state (TO_PARAM, TO_STATE) from `rng`. */
+Graph *model_init(Model *m);
+
+#endif
