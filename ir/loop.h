@@ -66,6 +66,21 @@ typedef struct Kernel {
     uint64_t hash;                     /* of everything but the name */
 } Kernel;
 
+/* What code is made for; a row of targets.def. */
+typedef struct Target {
+    const char *name;                  /* "avx512", "portable" ... */
+    int lanes;                         /* f32 in one register; 1 = scalar code */
+    int registers;                     /* vector registers */
+    bool fma;
+    bool masked;                       /* cheap masked loads and stores */
+    int64_t l1, l2;                    /* bytes */
+    const char *features;              /* for __attribute__((target())) and LLVM */
+    bool vector;                       /* dialect: vector or portable */
+} Target;
+extern const Target target_info[];
+extern const int target_count;
+const Target *target_find(const char *name);       /* "native" too; NULL if unknown */
+
 /* Where a kernel's argument lives. */
 typedef enum {
     AT_ARENA, AT_PARAM, AT_GRAD, AT_STATE, AT_CONST, AT_VALUE,  /* offset in bytes */
@@ -109,7 +124,7 @@ typedef struct Program {
     Pool *pool;
     Strs *strs;
     const char *name;                  /* the C prefix */
-    const struct Target *target;
+    const Target *target;
     bool strict;
     int64_t batch;
     Block input;                       /* all inputs of all entries; offsets unused */
@@ -144,26 +159,14 @@ int64_t program_planned(const Program *p);
 int64_t program_scratch(const Program *p);
 
 void loop_print(Text *out, const Kernel *k);
+extern const char *const loop_kind_name[];
+/* NULL: errors reported. One kernel is the whole text; _next reads several in a row. */
 Kernel *loop_parse(Arena *a, Pool *p, Strs *s, Source *src);
+Kernel *loop_parse_next(Arena *a, Pool *p, Strs *s, Source *src, size_t *at);
 /* NULL if sound: types, declared before use, every access inside its buffer under the
- * guards and loops around it, active <= lanes, target's lanes not exceeded. */
-const char *loop_verify(Arena *a, Pool *p, const Kernel *k, int64_t batch);
-uint64_t loop_hash(const Kernel *k);
+ * guards and loops around it, active <= lanes, lanes <= the target's (t not NULL). */
+const char *loop_verify(Arena *a, Pool *p, const Kernel *k, int64_t batch, const Target *t);
+uint64_t loop_hash(const Kernel *k);           /* names, comments, origins do not count */
 void program_print(Text *out, const Program *p);
-
-/* What code is made for; a row of targets.def. */
-typedef struct Target {
-    const char *name;                  /* "avx512", "portable" ... */
-    int lanes;                         /* f32 in one register; 1 = scalar code */
-    int registers;                     /* vector registers */
-    bool fma;
-    bool masked;                       /* cheap masked loads and stores */
-    int64_t l1, l2;                    /* bytes */
-    const char *features;              /* for __attribute__((target())) and LLVM */
-    bool vector;                       /* dialect: vector or portable */
-} Target;
-extern const Target target_info[];
-extern const int target_count;
-const Target *target_find(const char *name);       /* "native" too; NULL if unknown */
 
 #endif
