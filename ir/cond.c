@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Comparisons that read come last: those before them may keep the reads inside. */
 static int order(const void *x, const void *y) {
     const Cmp *a = x, *b = y;
+    bool ra = ix_reads(a->e), rb = ix_reads(b->e);
+    if (ra != rb)
+        return ra ? 1 : -1;
     if (a->e->id != b->e->id)
         return a->e->id < b->e->id ? -1 : 1;
     return a->eq - b->eq;

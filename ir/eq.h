@@ -16,11 +16,20 @@
 typedef enum { FOLD_NONE, FOLD_SUM, FOLD_MAX, FOLD_MIN, FOLD_PROD } Fold;
 
 /* The order of a sum is part of the equation (DESIGN 1.10). Terms are numbered along the
- * reduced indices. ORDER_SERIAL: chunks of `chunk` terms, each summed one by one from +0,
- * chunk sums added in order. ORDER_LANES: within each chunk 16 lanes (term mod 16) are
- * summed one by one from +0, then folded by halves (8, 4, 2, 1); chunk sums are added in
- * order. If there are more than 2^14 terms at the batch's bound, the chunks form 16 parts
- * of ceil(chunks/16) each, which are summed likewise and then added in order. */
+ * reduced indices at their full extents (the batch at the batch of the call). Chunk c
+ * holds terms c*chunk .. c*chunk + chunk-1. ORDER_SERIAL: its terms are summed one by one
+ * from +0. ORDER_LANES: 16 lanes (number in the chunk mod 16) are summed one by one from
+ * +0, then folded by halves (8, 4, 2, 1). Chunk sums are added in order. With parts = 16
+ * (more than 2^14 terms at the batch's bound) chunk c belongs to part c / cp, where cp =
+ * ceil(chunks at the bound / 16); each part sums its chunks in order from +0, then the
+ * parts are added in order from +0. Without parts the total starts from +0 likewise.
+ *
+ * The chunk is a run of one index times the whole indices inside it, so that a chunk never
+ * straddles a turn of an outer index: with P = the product of the inner extents taken
+ * whole (as many as keep P <= limit) and E = the next extent outward, run = the largest
+ * divisor of E with run*P <= limit; if that leaves run*P < limit/4, run = the smallest
+ * divisor of E with run*P >= limit/4. If E is the outermost reduced index, it need not
+ * divide: run = floor(limit / P). Limit: 512 for ORDER_SERIAL, 4096 for ORDER_LANES. */
 typedef enum { ORDER_SERIAL, ORDER_LANES } Order;
 enum { LANES = 16, PARTS = 16, PART_TERMS = 1 << 14 };
 

@@ -267,6 +267,18 @@ bool ix_affine(const Ix *a) {
     return true;
 }
 
+bool ix_reads(const Ix *a) {
+    for (int i = 0; i < a->n; i++) {
+        const IxAtom *t = a->term[i].atom;
+        if (t->kind == IX_READ)
+            return true;
+        for (int j = 0; j < t->n; j++)
+            if (ix_reads(t->a[j]))
+                return true;
+    }
+    return false;
+}
+
 bool ix_affine_in(const Ix *a, int var) {
     for (int i = 0; i < a->n; i++)
         if (a->term[i].atom->kind != IX_VAR && atom_uses(a->term[i].atom, var))

@@ -58,6 +58,7 @@ bool ix_is_var(const Ix *a, int *id);               /* exactly 1*var + 0 */
 int64_t ix_coef(const Ix *a, int var);              /* of the plain variable; 0 if absent */
 bool ix_uses(const Ix *a, int var);                 /* anywhere, in atoms too */
 bool ix_affine(const Ix *a);                        /* variables and the batch only */
+bool ix_reads(const Ix *a);                         /* holds an IX_READ */
 bool ix_affine_in(const Ix *a, int var);            /* var stands in no div, mod, read ... */
 
 /* Values that variables take: 0 <= var < ext[var]; the batch is 1..its bound. */
