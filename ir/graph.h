@@ -23,7 +23,7 @@ typedef struct { Node *node; int res; } Ref;
 typedef struct Origin {                /* where a node comes from, and the user's names */
     Loc loc;
     const char *name;                  /* layer's path, or NULL */
-    const char *what;                  /* layer's type, "loss", "adam" ... */
+    const char *what;                  /* layer's type, "loss", "adam" ...: a bare word */
     const struct Origin *next;
 } Origin;
 
@@ -48,6 +48,7 @@ struct Node {
     const Ref *src;
     const Eq *eq;                      /* N_EQ */
     const Scan *scan;                  /* N_SCAN */
+    bool descending;                   /* N_ARGSORT; NaN counts as the largest */
     const char *name;                  /* INPUT PARAM STATE VALUE, interned */
     const void *data;                  /* N_CONST: packed elements, row-major */
     const Origin *origin;
@@ -84,11 +85,12 @@ bool ref_equal(Ref a, Ref b);
 Ref graph_leaf(Graph *g, NodeKind k, const char *name, const Type *t);
 Ref graph_const(Graph *g, const Type *t, const void *data);
 Ref graph_number(Graph *g, DType t, double v);          /* rank-0 constant */
-/* Node from an equation; drops operands that the body does not read; merges equal ones. */
+/* Node from an equation; drops operands that are not read, merges equal ones, and numbers
+ * the rest in the order of reading. */
 Ref graph_eq(Graph *g, const Eq *e, const Type *result, int nsrc, const Ref *src);
 /* Several results: a scan; argsort. Result k is {node, k}. */
 Node *graph_scan(Graph *g, const Scan *s, int nsrc, const Ref *src);
-Ref graph_argsort(Graph *g, Ref x, bool descending);
+Ref graph_argsort(Graph *g, Ref x, bool descending);   /* stable */
 /* An op of the table: {NULL} and an error at loc if sources or attributes do not fit. */
 Ref graph_op(Graph *g, Loc loc, const char *op, int nsrc, const Ref *src, int nattr,
              const Attr *attr);
