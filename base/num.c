@@ -70,7 +70,7 @@ static char *print_shortest(char buf[40], double x, bool single) {
     else if (point < n)
         snprintf(buf, 40, "%s%.*s.%s", sign, point, s, s + point);
     else
-        snprintf(buf, 40, "%s%s%.*s", sign, s, point - n, "0000000000000000");
+        snprintf(buf, 40, "%s%s%.*s", sign, s, point - n, "000000000000000");
     return buf;
 }
 
