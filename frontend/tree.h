@@ -14,7 +14,7 @@ struct Tree {
     const char *key;                   /* in a map: its key, interned; else NULL */
     Loc key_loc;
     const char *text;                  /* TREE_SCALAR, interned */
-    bool quoted;                       /* '..', "..", | or >: text, never a number or null */
+    bool quoted;                       /* '..', "..", | or >: never null */
     bool implied;                      /* a default, not written by the user */
     int n;                             /* TREE_LIST, TREE_MAP: children */
     Tree **item;
@@ -22,11 +22,11 @@ struct Tree {
 
 enum { TREE_MAX_BYTES = 1 << 20, TREE_MAX_DEPTH = 64, TREE_MAX_NODES = 100000 };
 
-/* NULL: errors reported. Aliases are copies; an empty file is an empty map. */
-Tree *tree_parse(Arena *a, Strs *strs, const Source *src);
+/* NULL: errors reported. Aliases are copies; an empty file is an empty map. The first
+ * `skip` bytes of the text count as blanks. */
+Tree *tree_parse(Arena *a, Strs *strs, const Source *src, size_t skip);
 
 Tree *tree_find(const Tree *map, const char *key);     /* NULL: absent, or not a map */
-Tree *tree_path(const Tree *map, const char *path);    /* "train.optimizer.sgd" */
 bool tree_null(const Tree *t);         /* `~`, `null` or nothing, not quoted */
 bool tree_is(const Tree *t, const char *word);         /* a scalar with this text */
 Tree *tree_new(Arena *a, TreeKind kind, Loc loc);
