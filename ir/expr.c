@@ -138,7 +138,7 @@ static void check_call(Fn fn, int n, const Expr *const *arg) {
 }
 
 static const Expr *fold_constants(Pool *p, Fn fn, int n, const Expr *const *arg) {
-    Num v[3];
+    Num v[MAX_ARGS];
     if (!fn_info[fn].prim)
         return NULL;
     for (int i = 0; i < n; i++) {

@@ -15,6 +15,8 @@ typedef enum {
     NFN
 } Fn;
 
+enum { MAX_ARGS = 8 };                  /* of a scalar function */
+
 /* How the result's type follows from the arguments' (which must agree). */
 typedef enum {
     T_SAME,                            /* that of the arguments */

@@ -39,7 +39,7 @@ static const Expr *with_args(Pool *p, const Expr *e, const Expr *const *arg) {
 }
 
 static const Expr *rewrite(Pool *p, uint32_t walk, const Expr *e, XFn *f, void *user) {
-    const Expr *r = memo_get(p, walk, e), *arg[3];
+    const Expr *r = memo_get(p, walk, e), *arg[MAX_ARGS];
     if (r)
         return r;
     bool changed = false;

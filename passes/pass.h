@@ -19,7 +19,8 @@ typedef struct Module {
     Graph **graph;                     /* one for each entry */
     bool *training;                    /* entry works on grads or state */
     Block param, state, value, input;  /* declared by the front end, in order */
-    Program *program;                  /* from `lower` on */
+    struct Schedule *schedule;         /* from `lower` on: each graph's launches */
+    Program *program;                  /* from `plan` on */
     const char *pass;                  /* running now, for crash reports */
 } Module;
 

@@ -1,0 +1,306 @@
+/* Lowering: kernels of equations into loop nests.
+ * in: graphs in launch order, nodes grouped by `fuse`   out: naive loops, one schedule of
+ * launches for each graph   keeps: canonical order of every sum
+ *
+ * Equations of a kernel share their leading free loops with the one before. What stays
+ * inside the kernel is a local scalar, or a local buffer of the dims that are not shared. */
+#include "passes/lower.h"
+
+#include <string.h>
+
+void lower_put(Lower *l, Stmt *s) {
+    *l->tail[l->depth] = s;
+    l->tail[l->depth] = &s->next;
+}
+
+int lower_let(Lower *l, const Expr *value) {
+    int v = kernel_var(l->a, l->k, value->type, value->lanes);
+    lower_put(l, stmt_let(l->a, v, value));
+    return v;
+}
+
+const Expr *lower_var(Lower *l, int v) {
+    return x_var(l->p, l->k->var[v].type, l->k->var[v].lanes, v);
+}
+
+int lower_open(Lower *l, LoopKind kind, const Ix *lo, const Ix *hi, int64_t step) {
+    int v = kernel_loop(l->k);
+    Stmt *s = stmt_for(l->a, v, kind, lo, hi, step, NULL);
+    lower_put(l, s);
+    l->tail[++l->depth] = &s->body;
+    return v;
+}
+
+void lower_close(Lower *l, int n) { l->depth -= n; }
+
+const Ix *lower_extent(Lower *l, Dim d) {
+    return d.batch ? ix_batch(l->p) : ix_const(l->p, d.n);
+}
+
+/* --- which results leave the kernel --- */
+
+static bool is_result(const Graph *g, Ref r) {
+    for (int i = 0; i < g->nresult; i++)
+        if (ref_equal(g->result[i].ref, r))
+            return true;
+    return false;
+}
+
+/* Does a node outside first..last read r? views count as outside. */
+static bool leaves(const Graph *g, Ref r, int kernel) {
+    for (int i = (int)r.node->id + 1; i < g->nnode; i++) {
+        const Node *n = g->node[i];
+        for (int s = 0; s < n->nsrc && (n->kernel != kernel || n->kind != N_EQ); s++)
+            if (ref_equal(n->src[s], r))
+                return true;
+    }
+    return is_result(g, r);
+}
+
+/* Loops that node `at` still shares with the later node `to` of its kernel. */
+static int shared_to(const Lower *l, int at, int to) {
+    int s = l->made[at].nloop;
+    for (int i = at + 1; i <= to; i++)
+        s = l->made[i].node->share < s ? l->made[i].node->share : s;
+    return s;
+}
+
+/* Fewest loops shared with a reader inside the kernel; -1 if there is none. */
+static int nearest_reader(const Lower *l, int at) {
+    int least = -1;
+    for (int i = at + 1; i < l->nmade; i++) {
+        const Node *n = l->made[i].node;
+        for (int s = 0; s < n->nsrc; s++)
+            if (n->src[s].node == l->made[at].node && n->src[s].res == 0) {
+                int d = shared_to(l, at, i);
+                least = least < 0 || d < least ? d : least;
+            }
+    }
+    return least;
+}
+
+static int out_buf(Lower *l, Ref r) {
+    const Type *t = ref_type(r);
+    int64_t size = 1;
+    if (!type_count(t, &size))
+        bug("result without a size");
+    int b = kernel_buf(l->a, l->k, (Buf){.kind = BUF_ARG, .dtype = t->dtype, .size = size,
+                                         .written = true, .restricted = true,
+                                         .name = r.node->name});
+    int n = l->narg;
+    PUSH(l->a, l->arg, l->narg) = r;
+    PUSH(l->a, l->arg_buf, n) = b;
+    return b;
+}
+
+/* Decides where a node's results go: out, local scalar, local buffer. */
+static void place(Lower *l, int at) {
+    Made *m = &l->made[at];
+    const Type *t = &m->node->types[0];
+    int near = nearest_reader(l, at);
+    for (int r = 0; r < m->node->nres; r++) {
+        Ref ref = {(Node *)(uintptr_t)m->node, r};
+        m->out[r] = leaves(l->g, ref, m->node->kernel) ? out_buf(l, ref) : -1;
+    }
+    m->var = m->local = -1;
+    if (near < 0 || (near < m->nloop && m->out[0] >= 0))
+        return;                        /* unread here, or read back from where it went */
+    if (near == m->nloop) {
+        m->var = -2;                   /* a scalar, once there is a value */
+        return;
+    }
+    int64_t size = 1;
+    m->local_from = near;
+    for (int d = near; d < t->rank; d++)
+        size *= t->dim[d].n;
+    m->local = kernel_buf(l->a, l->k, (Buf){.kind = BUF_LOCAL, .dtype = t->dtype, .size = size,
+                                            .read = true, .written = true});
+}
+
+/* --- one node --- */
+
+static const Ix *row_major(Lower *l, const Type *t, int from, const Ix *const *sub) {
+    const Ix *at = ix_const(l->p, 0);
+    for (int d = from; d < t->rank; d++)
+        at = ix_add(l->p, ix_scale(l->p, at, t->dim[d].n), sub[d]);
+    return at;
+}
+
+static void store(Lower *l, Made *m, const Ix *const *map, const Expr *value,
+                  const Expr *arg) {
+    const Type *t = &m->node->types[0];
+    const Ix *sub[MAX_RANK];
+    if (value->type != t->dtype)
+        bug("result %s of a body %s", dtype_info[t->dtype].name, dtype_info[value->type].name);
+    for (int d = 0; d < t->rank; d++)
+        sub[d] = lower_ix(l, m->node, m->node->eq->store[d], map);
+    if (m->var == -2) {
+        m->var = value->kind == X_VAR ? value->u.slot : lower_let(l, value);
+        value = lower_var(l, m->var);
+    }
+    if (m->local >= 0)
+        lower_put(l, stmt_store(l->a, m->local, row_major(l, t, m->local_from, sub), value));
+    if (m->out[0] >= 0)
+        lower_put(l, stmt_store(l->a, m->out[0], row_major(l, t, 0, sub), value));
+    if (m->node->nres > 1 && m->out[1] >= 0)
+        lower_put(l, stmt_store(l->a, m->out[1], row_major(l, t, 0, sub), arg));
+}
+
+/* Stores outside the result's shape do not happen. */
+static Cond inside(Lower *l, const Node *n, const Ix *const *map) {
+    Cond c = {0, NULL};
+    Box box = eq_box(n->eq);
+    box.batch = l->g->batch;
+    for (int d = 0; d < n->eq->nout; d++)
+        if (!ix_inside(l->p, n->eq->store[d], n->types[0].dim[d], &box))
+            c = cond_and(l->p, c, cond_in(l->p, n->eq->store[d], n->types[0].dim[d]));
+    return lower_cond(l, n, cond_simplify(l->p, c, &box, &(bool){false}), map);
+}
+
+static void open_free(Lower *l, Made *m, const Ix **map) {
+    const Eq *e = m->node->eq;
+    for (int i = 0; i < e->nfree; i++) {
+        if (i >= m->node->share || m == l->made) {
+            m->loop[i] = lower_open(l, LOOP_FREE, ix_const(l->p, 0),
+                                    lower_extent(l, e->ext[i]), 1);
+        } else {
+            m->loop[i] = m[-1].loop[i];
+        }
+        map[i] = ix_var(l->p, m->loop[i]);
+    }
+}
+
+static void lower_gather(Lower *l, Made *m) {
+    const Node *n = m->node;
+    const Ix **map = NEW(l->a, n->eq->nidx + 1, const Ix *);
+    const Expr *arg = NULL, *value;
+    open_free(l, m, map);
+    Cond in = inside(l, n, map);
+    if (in.n) {
+        Stmt *s = stmt_if(l->a, in, NULL);
+        lower_put(l, s);
+        l->tail[++l->depth] = &s->body;
+    }
+    if (n->eq->nidx > n->eq->nfree)
+        value = lower_reduce(l, n, map, &arg);
+    else
+        value = lower_share(l, lower_expr(l, n, n->eq->body, map));
+    store(l, m, map, value, arg);
+    if (in.n)
+        lower_close(l, 1);
+}
+
+/* Identity everywhere, then point after point in the order of the indices. An index that
+ * alone makes a subscript never meets itself: its loop is free. */
+static void lower_scatter(Lower *l, Made *m) {
+    const Node *n = m->node;
+    const Eq *e = n->eq;
+    const Type *t = &n->types[0];
+    const Ix **map = NEW(l->a, e->nidx + 1, const Ix *), *sub[MAX_RANK];
+    int var;
+
+    if (m->out[0] < 0)
+        bug("a scatter that stays in its kernel");
+    for (int d = 0; d < t->rank; d++)
+        sub[d] = ix_var(l->p, lower_open(l, LOOP_FREE, ix_const(l->p, 0),
+                                         lower_extent(l, t->dim[d]), 1));
+    lower_put(l, stmt_store(l->a, m->out[0], row_major(l, t, 0, sub),
+                            x_num(l->p, t->dtype, fold_identity(e->fold, t->dtype))));
+    lower_close(l, t->rank);
+    for (int i = 0; i < e->nidx; i++) {
+        bool alone = false;
+        for (int d = 0; d < e->nout; d++)
+            alone |= ix_is_var(e->store[d], &var) && var == i;
+        map[i] = ix_var(l->p, lower_open(l, alone ? LOOP_FREE : LOOP_SERIAL,
+                                         ix_const(l->p, 0), lower_extent(l, e->ext[i]), 1));
+    }
+    for (int d = 0; d < t->rank; d++)
+        sub[d] = lower_ix(l, n, e->store[d], map);
+    const Ix *at = row_major(l, t, 0, sub);
+    const Expr *value = lower_share(l, lower_expr(l, n, e->body, map));
+    const Expr *old = x_read(l->p, t->dtype, m->out[0], 1, &at);
+    l->k->buf[m->out[0]].read = true;
+    lower_put(l, stmt_store(l->a, m->out[0], at,
+                            x_expand(l->p, x_call2(l->p, fold_fn(e->fold), old, value))));
+    lower_close(l, e->nidx);
+    m->nloop = 0;
+}
+
+/* --- one kernel --- */
+
+static Kernel *build(Lower *l, int first, int last) {
+    const Graph *g = l->g;
+    l->k = NEW(l->a, 1, Kernel);
+    l->nmade = last - first;
+    l->made = NEW(l->a, l->nmade, Made);
+    l->tail[0] = &l->k->body;
+    for (int i = 0; i < l->nmade; i++) {
+        const Node *n = g->node[first + i];
+        l->made[i].node = n;
+        l->made[i].nloop = n->eq->scatter ? 0 : n->eq->nfree;
+        l->k->work += (double)eq_terms(n->eq);
+    }
+    for (int i = 0; i < l->nmade; i++)
+        place(l, i);
+    for (int i = 0; i < l->nmade; i++) {
+        Made *m = &l->made[i];
+        if (i && m->node->share < l->depth)
+            lower_close(l, l->depth - m->node->share);
+        if (m->node->eq->scatter)
+            lower_scatter(l, m);
+        else
+            lower_gather(l, m);
+    }
+    l->k->origin = g->node[first]->origin;
+    return l->k;
+}
+
+/* A node that only renames the bytes of its source: no kernel, `plan` shares the memory. */
+bool lower_is_view(const Graph *g, const Node *n) {
+    const Eq *e = n->eq;
+    if (n->kind != N_EQ || e->scatter || e->fold != FOLD_NONE || e->body->kind != X_READ ||
+        is_result(g, (Ref){(Node *)(uintptr_t)n, 0}))
+        return false;
+    const Type *from = ref_type(n->src[e->body->u.slot]), *to = &n->types[0];
+    const Ix *a = ix_const(g->pool, 0), *b = a;
+    int64_t na, nb;
+    for (int d = 0; d < to->rank; d++)
+        a = ix_add(g->pool, ix_scale(g->pool, a, to->dim[d].n), e->store[d]);
+    for (int d = 0; d < from->rank; d++)
+        b = ix_add(g->pool, ix_scale(g->pool, b, from->dim[d].n), e->body->sub[d]);
+    return a == b && from->dtype == to->dtype && type_count(from, &na) &&
+           type_count(to, &nb) && na == nb;
+}
+
+Ref lower_base(const Graph *g, Ref r) {
+    while (r.node->kind == N_EQ && lower_is_view(g, r.node))
+        r = r.node->src[r.node->eq->body->u.slot];
+    return r;
+}
+
+static void lower_graph(Module *m, const Graph *g, Schedule *s) {
+    for (int i = 0; i < g->nnode;) {
+        const Node *n = g->node[i];
+        int end = i + 1;
+        if (n->kind == N_SCAN) {
+            lower_scan(m, g, n, s);
+        } else if (n->kind == N_EQ && !lower_is_view(g, n)) {
+            while (end < g->nnode && n->kernel >= 0 && g->node[end]->kind == N_EQ &&
+                   g->node[end]->kernel == n->kernel)
+                end++;
+            Lower l = {.m = m, .g = g, .p = m->pool, .a = m->arena};
+            Launch la = {.kind = C_KERNEL, .kernel = build(&l, i, end)};
+            la.narg = l.narg;
+            la.arg = l.arg;
+            PUSH(m->arena, s->launch, s->n) = la;
+        }
+        i = end;
+    }
+}
+
+bool pass_lower(Module *m) {
+    m->schedule = NEW(m->arena, m->ngraph, Schedule);
+    for (int i = 0; i < m->ngraph; i++)
+        lower_graph(m, m->graph[i], &m->schedule[i]);
+    return true;
+}

@@ -1,0 +1,68 @@
+/* Kernels as they come out of `lower`, with what their arguments stand for. */
+#ifndef KILN_PASSES_LOWER_H
+#define KILN_PASSES_LOWER_H
+
+#include "passes/pass.h"
+
+/* One launch of a kernel, or the borders of a scan's loop. */
+typedef struct {
+    CallKind kind;
+    Kernel *kernel;
+    int narg;                          /* one for each BUF_ARG, in order */
+    Ref *arg;
+    int64_t times;                     /* C_LOOP */
+    bool reverse;
+} Launch;
+
+typedef struct Schedule { int n; Launch *launch; } Schedule;
+
+/* State while one kernel is built. */
+typedef struct {
+    const Node *node;
+    int nloop, loop[MAX_RANK * 4];     /* loop variable of each free index */
+    int var;                           /* local that holds the result, or -1 */
+    int local, local_from;             /* BUF_LOCAL of dims >= local_from, or -1 */
+    int out[2];                        /* BUF_ARG of each result that leaves, or -1 */
+    bool used[2];                      /* result is wanted by anyone */
+} Made;
+
+typedef struct {
+    Module *m;
+    const Graph *g;
+    Pool *p;
+    Arena *a;
+    Kernel *k;
+    int nmade;
+    Made *made;
+    int narg;
+    Ref *arg;                          /* of each BUF_ARG */
+    int *arg_buf;                      /* and its buffer */
+    int depth;                         /* open loops */
+    Stmt **tail[MAX_RANK * 4 + 2];     /* where the next statement goes, by depth */
+} Lower;
+
+void lower_put(Lower *l, Stmt *s);     /* appends at the innermost open loop */
+/* Expression and index of a node in kernel terms: flat addresses, guards moved to the
+ * reads, defined functions expanded. map: index -> loop expression. */
+const Ix *lower_ix(Lower *l, const Node *n, const Ix *x, const Ix *const *map);
+Cond lower_cond(Lower *l, const Node *n, Cond c, const Ix *const *map);
+const Expr *lower_expr(Lower *l, const Node *n, const Expr *e, const Ix *const *map);
+/* Puts what the value uses more than once, and what nests deeply, into locals. */
+const Expr *lower_share(Lower *l, const Expr *e);
+int lower_let(Lower *l, const Expr *value);        /* a new local */
+const Expr *lower_var(Lower *l, int v);
+/* A loop around what follows, until lower_close(l, 1). Returns its variable. */
+int lower_open(Lower *l, LoopKind kind, const Ix *lo, const Ix *hi, int64_t step);
+void lower_close(Lower *l, int n);
+const Ix *lower_extent(Lower *l, Dim d);
+/* Reduction of a node's body in canonical order. Result: value, and the winner's number
+ * in *arg (arg results). map is complete for free indices, filled for reduced ones. */
+const Expr *lower_reduce(Lower *l, const Node *n, const Ix **map, const Expr **arg);
+
+/* Does the node only rename the bytes of its source? Such nodes have no kernel. */
+bool lower_is_view(const Graph *g, const Node *n);
+Ref lower_base(const Graph *g, Ref r);             /* whose bytes r names */
+void lower_scan(Module *m, const Graph *g, const Node *n, Schedule *s);
+bool pass_lower(Module *m);
+
+#endif

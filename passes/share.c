@@ -1,0 +1,66 @@
+/* Values as trees: what is used twice, or nests deeply, becomes a local. */
+#include "passes/lower.h"
+
+enum { DEEP = 8 };
+
+typedef struct { const Expr *key, *made; int uses, depth; } Seen;
+typedef struct { Arena *a; Seen *slot; size_t n, cap; } Memo;
+
+static Seen *memo(Memo *m, const Expr *e) {
+    if (2 * m->n >= m->cap) {
+        Memo old = *m;
+        m->cap = old.cap ? 2 * old.cap : 64;
+        m->slot = NEW(m->a, m->cap, Seen);
+        m->n = 0;
+        for (size_t i = 0; i < old.cap; i++)
+            if (old.slot[i].key)
+                *memo(m, old.slot[i].key) = old.slot[i];
+    }
+    size_t j = (e->id * UINT32_C(2654435761)) & (m->cap - 1);
+    while (m->slot[j].key && m->slot[j].key != e)
+        j = (j + 1) & (m->cap - 1);
+    if (!m->slot[j].key) {
+        m->slot[j].key = e;
+        m->n++;
+    }
+    return &m->slot[j];
+}
+
+static void count(Memo *m, const Expr *e) {
+    if (memo(m, e)->uses++ > 0)
+        return;
+    for (int i = 0; e->arg && i < e->n; i++)
+        count(m, e->arg[i]);
+}
+
+static const Expr *rebuild(Lower *l, Memo *m, const Expr *e) {
+    const Expr *arg[MAX_ARGS], *r = e;
+    int depth = 0;
+    if (memo(m, e)->made)
+        return memo(m, e)->made;
+    for (int i = 0; e->arg && i < e->n; i++) {
+        arg[i] = rebuild(l, m, e->arg[i]);
+        int d = memo(m, e->arg[i])->depth + 1;
+        depth = d > depth ? d : depth;
+    }
+    if (e->kind == X_CALL)
+        r = x_call(l->p, e->fn, e->n, arg);
+    else if (e->kind == X_WHEN)
+        r = x_when(l->p, e->cond, arg[0], arg[1]);
+    bool worth = r->kind == X_CALL || r->kind == X_WHEN || r->kind == X_READ;
+    if (worth && (memo(m, e)->uses > 1 || depth >= DEEP)) {
+        r = lower_var(l, lower_let(l, r));
+        depth = 0;
+    }
+    memo(m, e)->made = r;
+    memo(m, e)->depth = depth;
+    return r;
+}
+
+const Expr *lower_share(Lower *l, const Expr *e) {
+    Memo m = {.a = arena_new()};
+    count(&m, e);
+    const Expr *r = rebuild(l, &m, e);
+    arena_free(m.a);
+    return r;
+}
