@@ -1,0 +1,151 @@
+/* Primitives by the table of scalars.def, defined functions by their bodies, trees. */
+#include "codegen/llvm.h"
+
+#include <string.h>
+
+/* The words that scalars.def uses. Names with a ':' are looked up after it. */
+static const struct { const char *name; Spell spell; } words[] = {
+    {"FAdd", {SP_BINARY, LLVMFAdd, NULL}}, {"FSub", {SP_BINARY, LLVMFSub, NULL}},
+    {"FMul", {SP_BINARY, LLVMFMul, NULL}}, {"FDiv", {SP_BINARY, LLVMFDiv, NULL}},
+    {"Add", {SP_BINARY, LLVMAdd, NULL}},   {"Sub", {SP_BINARY, LLVMSub, NULL}},
+    {"Mul", {SP_BINARY, LLVMMul, NULL}},   {"And", {SP_BINARY, LLVMAnd, NULL}},
+    {"Or", {SP_BINARY, LLVMOr, NULL}},     {"Xor", {SP_BINARY, LLVMXor, NULL}},
+    {"Shl", {SP_BINARY, LLVMShl, NULL}},   {"AShr", {SP_BINARY, LLVMAShr, NULL}},
+    {"LShr", {SP_BINARY, LLVMLShr, NULL}}, {"FNeg", {SP_UNARY, LLVMFNeg, NULL}},
+    {"Neg", {SP_UNARY, LLVMSub, NULL}},    {"Select", {SP_SELECT, 0, NULL}},
+    {"MulHi", {SP_MULHI, 0, NULL}},        {"BitCast", {SP_CAST, LLVMBitCast, NULL}},
+    {"FPCast", {SP_CAST, LLVMFPExt, NULL}},   {"SIToFP", {SP_CAST, LLVMSIToFP, NULL}},
+    {"UIToFP", {SP_CAST, LLVMUIToFP, NULL}},  {"FPToSI", {SP_CAST, LLVMFPToSI, NULL}},
+    {"FPToUI", {SP_CAST, LLVMFPToUI, NULL}},  {"SExt", {SP_CAST, LLVMSExt, NULL}},
+    {"ZExt", {SP_CAST, LLVMZExt, NULL}},
+    {"FCmp:olt", {SP_FCMP, LLVMRealOLT, NULL}}, {"FCmp:ole", {SP_FCMP, LLVMRealOLE, NULL}},
+    {"FCmp:oeq", {SP_FCMP, LLVMRealOEQ, NULL}}, {"FCmp:une", {SP_FCMP, LLVMRealUNE, NULL}},
+    {"ICmp:slt", {SP_ICMP, LLVMIntSLT, NULL}},  {"ICmp:sle", {SP_ICMP, LLVMIntSLE, NULL}},
+    {"ICmp:ult", {SP_ICMP, LLVMIntULT, NULL}},  {"ICmp:ule", {SP_ICMP, LLVMIntULE, NULL}},
+    {"ICmp:eq", {SP_ICMP, LLVMIntEQ, NULL}},    {"ICmp:ne", {SP_ICMP, LLVMIntNE, NULL}},
+};
+
+static Spell spell_of(const char *word) {
+    if (!word || !*word)
+        return (Spell){SP_NONE, 0, NULL};
+    if (*word == '@')
+        return (Spell){SP_INTRINSIC, 0, word + 1};
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strcmp(words[i].name, word) == 0)
+            return words[i].spell;
+    bug("scalars.def: LLVM has no '%s'", word);
+}
+
+void ll_prims(Emit *e) {
+    for (int f = 0; f < NFN; f++) {
+        if (!fn_info[f].prim)
+            continue;
+        e->spell[f][CLASS_FLOAT] = spell_of(fn_info[f].llvm_f);
+        e->spell[f][CLASS_SIGNED] = spell_of(fn_info[f].llvm_s);
+        e->spell[f][CLASS_UNSIGNED] = spell_of(fn_info[f].llvm_u);
+    }
+}
+
+static NumClass class_of(DType t) {
+    switch (t) {
+    case F32: case F64: return CLASS_FLOAT;
+    case I32: case I64: return CLASS_SIGNED;
+    case U32: case U64: case U8: case BOOL: return CLASS_UNSIGNED;
+    case NDTYPE: break;
+    }
+    bug("value without a type");
+}
+
+static Val cast(Emit *e, LLVMOpcode op, LLVMTypeRef type, Val v) {
+    switch ((int)op) {
+    case LLVMFPExt: return LLVMBuildFPCast(e->b, v, type, "");
+    case LLVMSExt:  return LLVMBuildIntCast2(e->b, v, type, true, "");
+    case LLVMZExt:  return LLVMBuildIntCast2(e->b, v, type, false, "");
+    }
+    return LLVMBuildCast(e->b, op, v, type, "");
+}
+
+/* The upper half of the product of two unsigned integers. */
+static Val mulhi(Emit *e, DType t, int lanes, Val a, Val b) {
+    unsigned bits = 8 * (unsigned)dtype_info[t].bytes;
+    LLVMTypeRef wide = ll_vector(LLVMIntTypeInContext(e->context, 2 * bits), lanes);
+    Val product = LLVMBuildMul(e->b, LLVMBuildZExt(e->b, a, wide, ""),
+                               LLVMBuildZExt(e->b, b, wide, ""), "");
+    Val shift = ll_splat(e, LLVMConstInt(LLVMIntTypeInContext(e->context, 2 * bits), bits, false),
+                         lanes);
+    return LLVMBuildTrunc(e->b, LLVMBuildLShr(e->b, product, shift, ""),
+                          ll_type(e, t, lanes), "");
+}
+
+static Val prim(Emit *e, Fn fn, DType from, DType to, int lanes, int n, Val *arg) {
+    const Spell *s = &e->spell[fn][class_of(from)];
+    LLVMTypeRef type = ll_type(e, from, lanes);
+    switch (s->kind) {
+    case SP_UNARY:
+        return s->code == LLVMFNeg ? LLVMBuildFNeg(e->b, arg[0], "")
+                                   : LLVMBuildNeg(e->b, arg[0], "");
+    case SP_BINARY:
+        return LLVMBuildBinOp(e->b, (LLVMOpcode)s->code, arg[0], arg[1], "");
+    case SP_FCMP:
+        return LLVMBuildFCmp(e->b, (LLVMRealPredicate)s->code, arg[0], arg[1], "");
+    case SP_ICMP:
+        return LLVMBuildICmp(e->b, (LLVMIntPredicate)s->code, arg[0], arg[1], "");
+    case SP_INTRINSIC: return ll_intrinsic(e, s->intrinsic, 1, &type, n, arg);
+    case SP_CAST:      return cast(e, (LLVMOpcode)s->code, ll_type(e, to, lanes), arg[0]);
+    case SP_SELECT:    return LLVMBuildSelect(e->b, arg[0], arg[1], arg[2], "");
+    case SP_MULHI:     return mulhi(e, from, lanes, arg[0], arg[1]);
+    case SP_NONE:      break;
+    }
+    bug("%s of %s has no LLVM spelling", fn_info[fn].name, dtype_info[from].name);
+}
+
+/* The body of a defined function, written over variables 0.. that stand for arg. */
+static Val body(Emit *e, const Expr *x, int lanes, Val *arg) {
+    Val v, in[3];
+    switch ((int)x->kind) {
+    case X_VAR:
+        return arg[x->u.slot];
+    case X_NUM:
+        return ll_splat(e, ll_expr(e, x), lanes);
+    case X_CALL:
+        if ((v = memo_find(e->memo, MEMO_EXPR, x)) != NULL)
+            return v;
+        for (int i = 0; i < x->n; i++)
+            in[i] = body(e, x->arg[i], lanes, arg);
+        v = prim(e, x->fn, x->arg[x->n == 3]->type, x->type, lanes, x->n, in);
+        memo_put(e, MEMO_EXPR, x, v);
+        return v;
+    }
+    bug("definition with an expression of kind %d", x->kind);
+}
+
+Val ll_call(Emit *e, Fn fn, DType from, DType to, int lanes, int n, Val *arg) {
+    if (fn_info[fn].prim)
+        return prim(e, fn, from, to, lanes, n, arg);
+    const Expr *var[3];
+    for (int i = 0; i < n; i++)
+        var[i] = x_var(e->pool, from, 1, i);
+    int mark = e->memo->n;
+    Val v = body(e, x_expand(e->pool, x_call(e->pool, fn, n, var)), lanes, arg);
+    memo_release(e->memo, mark);
+    return v;
+}
+
+/* Lanes first .. first+n of v. */
+static Val part(Emit *e, Val v, int first, int n) {
+    if (n == 1)
+        return ll_lane(e, v, first);
+    Val index = ll_ramp(e, I32, 1, n);
+    if (first)
+        index = LLVMConstAdd(index, ll_splat(e, LLVMConstInt(e->i32, (unsigned)first, false), n));
+    return LLVMBuildShuffleVector(e->b, v, LLVMGetUndef(LLVMTypeOf(v)), index, "");
+}
+
+Val ll_tree(Emit *e, Fn fn, DType t, int lanes, Val v) {
+    while (lanes > 1) {
+        lanes /= 2;
+        Val half[] = {part(e, v, 0, lanes), part(e, v, lanes, lanes)};
+        v = ll_call(e, fn, t, t, lanes, 2, half);
+    }
+    return v;
+}
