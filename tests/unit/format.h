@@ -9,7 +9,7 @@
 #include <string.h>
 
 typedef struct Case {
-    Arena *arena;
+    Arena *arena, *keep;               /* of one read, of the test */
     Diag *diag;
     Loc loc;
     Text said;                         /* diagnostics, without the file's folder */
@@ -40,7 +40,7 @@ static inline void case_reset(Case *c) {
 static inline void case_open(Case *c, const char *name) {
     const char *tmp = getenv("TMPDIR");
     Text path = {0};
-    *c = (Case){0};
+    *c = (Case){.keep = arena_new()};
     case_reset(c);
     text_printf(&path, "%s/kiln-XXXXXX", tmp ? tmp : "/tmp");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path.s));
@@ -52,6 +52,7 @@ static inline void case_open(Case *c, const char *name) {
 static inline void case_close(Case *c) {
     text_free(&c->said);
     arena_free(c->arena);
+    arena_free(c->keep);
     remove(c->path);
     CU_ASSERT_EQUAL(remove(c->dir), 0);/* nothing half-written was left */
     free((char *)(uintptr_t)c->dir);
@@ -65,8 +66,9 @@ static inline void case_put(Case *c, const void *bytes, size_t n) {
     CU_ASSERT_EQUAL(fclose(f), 0);
 }
 
+/* The file's bytes; they may be changed. */
 static inline char *case_get(Case *c, size_t *n) {
-    return file_read(c->arena, c->loc, c->path, 1 << 30, n);
+    return file_read(c->keep, c->loc, c->path, 1 << 30, n);
 }
 
 typedef bool ReadFn(Case *c);
