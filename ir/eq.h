@@ -3,11 +3,11 @@
  *     for every point of all indices:   O[store] fold= body
  *
  * Indices 0..nfree-1 are free, the rest are reduced, in canonical order (outermost
- * first). Normal form: every result element belongs to exactly one point of the box of
- * free indices (points outside the result's shape are not stored). scatter: all indices
- * are free, elements may be hit many times, in the order of the indices; the result
- * starts at the fold's identity. A result element that no point reaches is the identity
- * (0 for FOLD_NONE). */
+ * first); the batch is the outermost of the reduced. Normal form: every result element
+ * belongs to exactly one point of the box of free indices (points outside the result's
+ * shape are not stored). scatter: all indices are free, elements may be hit many times, in
+ * the order of the indices; the result starts at the fold's identity. A result element
+ * that no point reaches is the identity (0 for FOLD_NONE). */
 #ifndef KILN_IR_EQ_H
 #define KILN_IR_EQ_H
 
@@ -31,7 +31,8 @@ typedef enum { FOLD_NONE, FOLD_SUM, FOLD_MAX, FOLD_MIN, FOLD_PROD } Fold;
  * divisor of E with run*P >= limit/4. If E is the outermost reduced index, it need not
  * divide: run = floor(limit / P). Limit: 512 for ORDER_SERIAL, 4096 for ORDER_LANES. */
 typedef enum { ORDER_SERIAL, ORDER_LANES } Order;
-enum { LANES = 16, PARTS = 16, PART_TERMS = 1 << 14 };
+enum { LANES = 16, PARTS = 16, PART_TERMS = 1 << 14, SERIAL_CHUNK = 512,
+       LANES_CHUNK = 4096 };
 
 typedef struct Eq {
     int nidx, nfree;
@@ -48,12 +49,17 @@ typedef struct Eq {
     const Expr *body;                  /* reads operand slots 0.. */
 } Eq;
 
-/* Sets order, chunk and parts from the equation's structure: contraction (serial) where
- * the innermost reduced index is not the unit-stride one of a read alone; lanes else. */
+/* Sets order, chunk and parts from the equation's structure.
+ * ORDER_LANES: a sum of at least 16 terms whose innermost reduced index stands alone, with
+ * coefficient 1, in the last subscript of some read, and that is no contraction. A
+ * contraction multiplies two reads (under guards, signs, conversions) of which only one
+ * uses some free index: the other is used again for each of its values. ORDER_SERIAL: all
+ * else. Maxima and minima are one chunk and one part: no order changes them. */
 void eq_set_order(Eq *e);
 Box eq_box(const Eq *e);
 int64_t eq_terms(const Eq *e);         /* reduced points at the batch's bound */
 double fold_identity(Fold f, DType t); /* 0, -inf, +inf, 1 (integers: their extremes) */
+const Expr *fold_start(Pool *p, Fold f, DType t); /* the identity, exact for all types */
 Fn fold_fn(Fold f);                    /* FN_add, FN_max, FN_min, FN_mul */
 
 /* The row of an op or a node in text: parsed with the operands' types and attributes.
