@@ -23,6 +23,7 @@ write_basic_package_version_file(KilnConfigVersion.cmake COMPATIBILITY SameMajor
 install(FILES ${PROJECT_BINARY_DIR}/KilnConfig.cmake
               ${PROJECT_BINARY_DIR}/KilnConfigVersion.cmake cmake/KilnAddModel.cmake
         DESTINATION ${PACKAGE_DIR})
+file(RELATIVE_PATH PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/kiln.pc.in kiln.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/kiln.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
