@@ -36,21 +36,9 @@ static const char *shown(Check *c, const Ix *e) {
 
 static void check_ix(Check *c, const Ix *e);
 
-/* Values that are read decide where a gather goes: they come from tensors whose range was
- * checked where they entered, so that addresses made of them are not proved here. */
-static bool has_read(const Ix *e) {
-    for (int i = 0; i < e->n; i++) {
-        const IxAtom *a = e->term[i].atom;
-        if (a->kind == IX_READ)
-            return true;
-        for (int j = 0; j < a->n; j++)
-            if (has_read(a->a[j]))
-                return true;
-    }
-    return false;
-}
-
-/* Elements at + l*step for l < lanes lie inside the buffer. */
+/* Elements at + l*step for l < lanes lie inside the buffer. Addresses made of values that
+ * are read (a gather's) are not proved here: these come from tensors whose range was
+ * checked where they entered. */
 static void check_access(Check *c, int buf, const Ix *at, int lanes, int64_t step) {
     Pool *p = c->scope.pool;
     if (buf < 0 || buf >= c->k->nbuf) {
@@ -58,7 +46,7 @@ static void check_access(Check *c, int buf, const Ix *at, int lanes, int64_t ste
         return;
     }
     check_ix(c, at);
-    if (c->fault || has_read(at))
+    if (c->fault || ix_reads(at))
         return;
     ScopeMark m = scope_mark(&c->scope);
     const Ix *e = at;
