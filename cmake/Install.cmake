@@ -11,7 +11,7 @@ if(TARGET kiln)
   install(TARGETS kiln RUNTIME)
 endif()
 if(TARGET kiln-llvm)
-  install(TARGETS kiln-llvm LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/kiln)
+  install(TARGETS kiln-llvm LIBRARY DESTINATION lib/kiln) # where libkiln looks for it
 endif()
 install(DIRECTORY include/kiln DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(FILES ${RUNTIME_HEADERS} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/kiln)

@@ -3,7 +3,7 @@
  * the passes run on it, and the result is printed, after checking that it is sound and
  * that its text reads back as the same. Besides the table's passes there are `print`,
  * which does nothing, and `gradient`. */
-#include "passes/pass.h"
+#include "passes/lower.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,10 +22,36 @@ static bool is_kernel(const char *s) {
     return false;
 }
 
+static const char *verify_kernel(Golden *g, const Kernel *k) {
+    return loop_verify(g->arena, g->m.pool, k, g->m.batch, g->m.target);
+}
+
 static const char *verify(Golden *g) {
+    const Program *p = g->m.program;
     if (g->kernel)
-        return loop_verify(g->arena, g->m.pool, g->kernel, g->m.batch, g->m.target);
-    return graph_verify(g->arena, g->m.graph[0]);
+        return verify_kernel(g, g->kernel);
+    const char *fault = graph_verify(g->arena, g->m.graph[0]);
+    for (int i = 0; p && i < p->nkernel && !fault; i++)
+        fault = verify_kernel(g, p->kernel[i]);
+    return fault;
+}
+
+static void print_schedule(Text *out, const Schedule *s) {
+    for (int i = 0; i < s->n; i++) {
+        const Launch *l = &s->launch[i];
+        switch (l->kind) {
+        case C_KERNEL:
+            loop_print(out, l->kernel);
+            break;
+        case C_LOOP:
+            text_printf(out, "loop %lld%s\n", (long long)l->times,
+                        l->reverse ? " reverse" : "");
+            break;
+        case C_END:
+            text_printf(out, "end\n");
+            break;
+        }
+    }
 }
 
 static void print(Golden *g, Text *out) {
@@ -33,6 +59,8 @@ static void print(Golden *g, Text *out) {
         program_print(out, g->m.program);
     else if (g->kernel)
         loop_print(out, g->kernel);
+    else if (g->m.schedule)
+        print_schedule(out, &g->m.schedule[0]);
     else
         graph_print(out, g->m.graph[0]);
 }
@@ -49,6 +77,7 @@ static void add_slot(Golden *g, Block *b, const Node *n) {
 static void declare(Golden *g) {
     Module *m = &g->m;
     const Graph *graph = m->graph[0];
+    int *in = NULL, ni = 0;
     for (int i = 0; i < graph->nnode; i++) {
         const Node *n = graph->node[i];
         Block *to = n->kind == N_PARAM   ? &m->param
@@ -56,9 +85,12 @@ static void declare(Golden *g) {
                     : n->kind == N_VALUE ? &m->value
                     : n->kind == N_INPUT ? &m->input
                                          : NULL;
+        if (n->kind == N_INPUT)
+            PUSH(g->arena, in, ni) = m->input.n;
         if (to)
             add_slot(g, to, n);
     }
+    m->info[0] = (EntryInfo){.nin = ni, .in = in};
 }
 
 /* The results' gradients, with seeds as inputs, for every float parameter and input. */
@@ -89,14 +121,33 @@ static bool gradient(Golden *g) {
     return true;
 }
 
+static bool run_kernels(Golden *g, const PassInfo *p) {
+    bool ok = true;
+    for (int i = 0; i < g->m.program->nkernel && ok; i++)
+        ok = p->kernel(&g->m, g->m.program->kernel[i]);
+    return ok;
+}
+
 static bool run_row(Golden *g, const PassInfo *p) {
     switch (p->on) {
     case ON_GRAPH:
         return p->graph(&g->m, &g->m.graph[0]);
     case ON_KERNEL:
-        return p->kernel(&g->m, g->kernel);
+        return g->kernel ? p->kernel(&g->m, g->kernel) : run_kernels(g, p);
     case ON_PROGRAM:
         return p->program(&g->m);
+    }
+    return false;
+}
+
+static bool fits(const Golden *g, const PassInfo *p) {
+    switch (p->on) {
+    case ON_GRAPH:
+        return !g->kernel && !g->m.schedule;
+    case ON_KERNEL:
+        return g->kernel || g->m.program;
+    case ON_PROGRAM:
+        return !g->kernel;
     }
     return false;
 }
@@ -110,7 +161,7 @@ static bool run_pass(Golden *g, const char *name) {
         const PassInfo *p = &pass_info[i];
         if (strcmp(p->name, name))
             continue;
-        if ((p->on == ON_KERNEL) != (g->kernel != NULL))
+        if (!fits(g, p))
             return diag_error((Loc){g->src, 1, 0}, "pass '%s' does not work on this", name);
         g->m.pass = p->name;
         return run_row(g, p);
@@ -151,7 +202,7 @@ static bool parse(Golden *g) {
     }
     m->ngraph = 1;
     m->graph = NEW(g->arena, 1, Graph *);
-    m->training = NEW(g->arena, 1, bool);
+    m->info = NEW(g->arena, 1, EntryInfo);
     m->graph[0] = graph_parse(g->arena, m->pool, m->strs, g->src);
     if (!m->graph[0])
         return false;
@@ -164,7 +215,7 @@ static bool parse(Golden *g) {
 /* The text form must read back as what it was printed from. */
 static bool round_trip(Golden *g, const Text *text) {
     Golden again = *g;
-    if (g->m.program)
+    if (g->m.program || g->m.schedule)
         return true;
     again.src = diag_source(g->m.diag, "the printed form", text->s, text->n);
     Text second = {0};
