@@ -63,6 +63,5 @@ const Expr *lower_reduce(Lower *l, const Node *n, const Ix **map, const Expr **a
 bool lower_is_view(const Graph *g, const Node *n);
 Ref lower_base(const Graph *g, Ref r);             /* whose bytes r names */
 void lower_scan(Module *m, const Graph *g, const Node *n, Schedule *s);
-bool pass_lower(Module *m);
 
 #endif

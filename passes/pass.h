@@ -4,6 +4,12 @@
 
 #include "ir/loop.h"
 
+typedef struct {
+    bool training;                     /* works on grads or state */
+    int nin;
+    const int *in;                     /* its inputs, by number in module->input, in order */
+} EntryInfo;
+
 typedef struct Module {
     Arena *arena;                      /* lives with the module */
     Arena *temp;                       /* emptied after each pass */
@@ -17,7 +23,7 @@ typedef struct Module {
     int threads;                       /* arena's scratch is planned for so many */
     int ngraph;
     Graph **graph;                     /* one for each entry */
-    bool *training;                    /* entry works on grads or state */
+    EntryInfo *info;                   /* beside graph */
     Block param, state, value, input;  /* declared by the front end, in order */
     struct Schedule *schedule;         /* from `lower` on: each graph's launches */
     Program *program;                  /* from `plan` on */
@@ -34,6 +40,11 @@ typedef struct {
     bool (*kernel)(Module *m, Kernel *k);       /* ON_KERNEL: for each kernel */
     bool (*program)(Module *m);                 /* ON_PROGRAM: once */
 } PassInfo;
+#define PASS_ON_GRAPH(f) bool f(Module *m, Graph **g);
+#define PASS_ON_KERNEL(f) bool f(Module *m, Kernel *k);
+#define PASS_ON_PROGRAM(f) bool f(Module *m);
+#define PASS(id, kind, is_exact, sentence) PASS_ON_##kind(pass_##id)
+#include "passes/passes.def"
 extern const PassInfo pass_info[];
 extern const int pass_count;
 
