@@ -14,15 +14,16 @@ typedef struct {
 /* One set of examples: a CSV file, or a pair of IDX files; NULL where not given. Relative
  * paths start at the directory of the model file. */
 typedef struct { const char *csv, *images, *labels; } DataFiles;
-typedef struct { int n; const char *const *item; } Words;
+typedef struct { int n; const char **item; } Words;
+typedef struct { double size; bool last; } Part;       /* 0..1, of the last rows or any */
 
 /* The sections beside `model`, every default filled in; see schema.def. */
 typedef struct Settings {
+    int64_t version;
     const char *name;                  /* the model's, prefix of everything in C */
     struct {
         DataFiles train, valid, test;
-        double valid_part;             /* part of `train` to validate on; 0: none */
-        bool valid_last;               /* the last rows, not a random choice */
+        Part part;                     /* of `train` to validate on; size 0: none */
         Words target, columns;         /* CSV: label columns; all columns in order */
     } data;
     struct {
@@ -44,6 +45,7 @@ typedef struct Settings {
         Words metrics;                 /* "accuracy", "mae", "mse" */
     } train;
     struct { int64_t samples; Words report; } predict;
+    struct { bool stream; } deploy;
 } Settings;
 
 /* A tensor of the model's interface or memory, in the order of first use. */
