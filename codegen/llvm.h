@@ -27,7 +27,8 @@ typedef struct {
 
 /* How LLVM spells a primitive for one class of types. */
 typedef enum {
-    SP_NONE, SP_UNARY, SP_BINARY, SP_FCMP, SP_ICMP, SP_INTRINSIC, SP_CAST, SP_SELECT, SP_MULHI
+    SP_NONE, SP_UNARY, SP_BINARY, SP_SHIFT, SP_FCMP, SP_ICMP, SP_INTRINSIC, SP_CAST, SP_SELECT,
+    SP_MULHI
 } SpellKind;
 typedef struct { SpellKind kind; int code; const char *intrinsic; } Spell;
 

@@ -1,8 +1,6 @@
 /* Entries: calls of kernels with every argument's place resolved, in parts if wanted. */
 #include "codegen/llvm.h"
 
-#include <string.h>
-
 typedef struct {
     Emit *e;
     const Entry *entry;
@@ -56,7 +54,7 @@ static void call_parts(Job *j, int kernel, Val *arg) {
     Emit *e = j->e;
     int n = e->program->kernel[kernel]->nbuf;
     arg[n + 1] = LLVMBuildSExt(e->b, j->threads, e->i64, "");
-    arg[n + 2] = ll_i64(e, size_align(j->entry->scratch, 64));
+    arg[n + 2] = ll_i64(e, program_scratch(e->program));
     for (int i = 0; i < n + 3; i++) {
         Val index = ll_i64(e, i);
         LLVMBuildStore(e->b, arg[i], LLVMBuildGEP2(e->b, e->i64, j->args, &index, 1, ""));
@@ -70,18 +68,9 @@ static void call_kernel(Job *j, const Call *c) {
     Emit *e = j->e;
     const Kernel *k = e->program->kernel[c->kernel];
     Val *arg = NEW(e->arena, k->nbuf + 3, Val);
-    int64_t local = 0;
-    for (int i = 0, a = 0; i < k->nbuf; i++) {
-        if (k->buf[i].kind == BUF_ARG) {
-            arg[i] = place(j, &c->arg[a++]);
-        } else {
-            arg[i] = offset(e, j->scratch, ll_i64(e, local));
-            local += size_align(k->buf[i].size * dtype_info[k->buf[i].dtype].bytes, 64);
-        }
-    }
-    if (local > size_align(j->entry->scratch, 64))
-        bug("%s: %s needs %lld bytes of scratch, planned are %lld", j->entry->name, k->name,
-            (long long)local, (long long)j->entry->scratch);
+    for (int i = 0, a = 0; i < k->nbuf; i++)
+        arg[i] = k->buf[i].kind == BUF_ARG ? place(j, &c->arg[a++])
+                                           : offset(e, j->scratch, ll_i64(e, kernel_local(k, i)));
     arg[k->nbuf] = j->n;
     if (!k->parallel) {
         call_serial(j, c->kernel, arg);
@@ -136,7 +125,7 @@ static void prepare(Job *j) {
     j->base[AT_ARENA] = field(j, offsetof(KilnCtx, arena), e->ptr);
     j->base[AT_VALUE] = offset(e, j->ctx, ll_i64(e, sizeof(KilnCtx)));
     j->base[AT_CONST] = address(e, e->program->const_data);
-    j->scratch = offset(e, j->base[AT_ARENA], ll_i64(e, size_align(j->entry->arena, 64)));
+    j->scratch = offset(e, j->base[AT_ARENA], ll_i64(e, program_planned(e->program)));
     j->parallel = field(j, offsetof(KilnCtx, parallel), e->ptr);
     j->pool = field(j, offsetof(KilnCtx, pool), e->ptr);
     j->threads = field(j, offsetof(KilnCtx, threads), e->i32);

@@ -10,8 +10,8 @@ static const struct { const char *name; Spell spell; } words[] = {
     {"Add", {SP_BINARY, LLVMAdd, NULL}},   {"Sub", {SP_BINARY, LLVMSub, NULL}},
     {"Mul", {SP_BINARY, LLVMMul, NULL}},   {"And", {SP_BINARY, LLVMAnd, NULL}},
     {"Or", {SP_BINARY, LLVMOr, NULL}},     {"Xor", {SP_BINARY, LLVMXor, NULL}},
-    {"Shl", {SP_BINARY, LLVMShl, NULL}},   {"AShr", {SP_BINARY, LLVMAShr, NULL}},
-    {"LShr", {SP_BINARY, LLVMLShr, NULL}}, {"FNeg", {SP_UNARY, LLVMFNeg, NULL}},
+    {"Shl", {SP_SHIFT, LLVMShl, NULL}},   {"AShr", {SP_SHIFT, LLVMAShr, NULL}},
+    {"LShr", {SP_SHIFT, LLVMLShr, NULL}}, {"FNeg", {SP_UNARY, LLVMFNeg, NULL}},
     {"Neg", {SP_UNARY, LLVMSub, NULL}},    {"Select", {SP_SELECT, 0, NULL}},
     {"MulHi", {SP_MULHI, 0, NULL}},        {"BitCast", {SP_CAST, LLVMBitCast, NULL}},
     {"FPCast", {SP_CAST, LLVMFPExt, NULL}},   {"SIToFP", {SP_CAST, LLVMSIToFP, NULL}},
@@ -56,13 +56,44 @@ static NumClass class_of(DType t) {
     bug("value without a type");
 }
 
-static Val cast(Emit *e, LLVMOpcode op, LLVMTypeRef type, Val v) {
+/* What a float that does not fit becomes, by x86's custom; u8 goes through i32. */
+static const struct { double above, below; bool open; int64_t other; } fits[NDTYPE] = {
+    [I32] = {-0x1p31, 0x1p31, false, INT32_MIN}, [I64] = {-0x1p63, 0x1p63, false, INT64_MIN},
+    [U32] = {-1, 0x1p32, true, -1},              [U64] = {-1, 0x1p64, true, -1},
+};
+
+static Val to_integer(Emit *e, DType from, DType to, int lanes, Val v) {
+    if (to == U8) {
+        v = to_integer(e, from, I32, lanes, v);
+        return LLVMBuildTrunc(e->b, v, ll_type(e, U8, lanes), "");
+    }
+    Val lo = ll_splat(e, LLVMConstReal(e->value[from], fits[to].above), lanes);
+    Val hi = ll_splat(e, LLVMConstReal(e->value[from], fits[to].below), lanes);
+    Val other = ll_splat(e, LLVMConstInt(e->value[to], (uint64_t)fits[to].other, true), lanes);
+    Val in = LLVMBuildFCmp(e->b, fits[to].open ? LLVMRealOGT : LLVMRealOGE, v, lo, "");
+    in = LLVMBuildAnd(e->b, in, LLVMBuildFCmp(e->b, LLVMRealOLT, v, hi, ""), "");
+    LLVMOpcode op = fits[to].open ? LLVMFPToUI : LLVMFPToSI;
+    return LLVMBuildSelect(e->b, in, LLVMBuildCast(e->b, op, v, ll_type(e, to, lanes), ""),
+                           other, "");
+}
+
+static Val cast(Emit *e, LLVMOpcode op, DType from, DType to, int lanes, Val v) {
+    LLVMTypeRef type = ll_type(e, to, lanes);
     switch ((int)op) {
     case LLVMFPExt: return LLVMBuildFPCast(e->b, v, type, "");
     case LLVMSExt:  return LLVMBuildIntCast2(e->b, v, type, true, "");
     case LLVMZExt:  return LLVMBuildIntCast2(e->b, v, type, false, "");
+    case LLVMFPToSI:
+    case LLVMFPToUI: return to_integer(e, from, to, lanes, v);
     }
     return LLVMBuildCast(e->b, op, v, type, "");
+}
+
+/* Counts are taken modulo the width. */
+static Val shift(Emit *e, LLVMOpcode op, DType t, int lanes, Val v, Val count) {
+    Val last = LLVMConstInt(e->value[t], 8 * (unsigned)dtype_info[t].bytes - 1, false);
+    return LLVMBuildBinOp(e->b, op, v, LLVMBuildAnd(e->b, count, ll_splat(e, last, lanes), ""),
+                          "");
 }
 
 /* The upper half of the product of two unsigned integers. */
@@ -91,7 +122,9 @@ static Val prim(Emit *e, Fn fn, DType from, DType to, int lanes, int n, Val *arg
     case SP_ICMP:
         return LLVMBuildICmp(e->b, (LLVMIntPredicate)s->code, arg[0], arg[1], "");
     case SP_INTRINSIC: return ll_intrinsic(e, s->intrinsic, 1, &type, n, arg);
-    case SP_CAST:      return cast(e, (LLVMOpcode)s->code, ll_type(e, to, lanes), arg[0]);
+    case SP_CAST:      return cast(e, (LLVMOpcode)s->code, from, to, lanes, arg[0]);
+    case SP_SHIFT:
+        return shift(e, (LLVMOpcode)s->code, from, lanes, arg[0], arg[1]);
     case SP_SELECT:    return LLVMBuildSelect(e->b, arg[0], arg[1], arg[2], "");
     case SP_MULHI:     return mulhi(e, from, lanes, arg[0], arg[1]);
     case SP_NONE:      break;
