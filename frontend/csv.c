@@ -349,6 +349,9 @@ static bool read_rows(Reader *r, int fields, const int *pick, Csv *out) {
     out->line = NEW(r->arena, most, int32_t);
     for (; next_record(r) && !diag_full(r->src->diag); next_line(r)) {
         bool good = read_record(r) && read_row(r, fields, pick, out, rows);
+        if (!good && r->field[0].line == r->first)
+            diag_note((Loc){r->src, r->first, 0}, "this line is taken for a record; "
+                      "`skip: %d` would leave it out", r->first);
         rows += good;
         ok &= good;
     }

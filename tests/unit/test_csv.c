@@ -94,7 +94,9 @@ static void headers(void) {
     gives(&c, "1990,1991\n1,2\n", "1990,1991 | 1,2");
     option.header = CSV_NO_HEADER;
     fails(&c, "a,2\n", "t.csv:1:1: error: field 'c1': got 'a', expected a number\n"
-          "    1 | a,2\n      | ^\n");
+          "    1 | a,2\n      | ^\n"
+          "t.csv:1: note: this line is taken for a record; `skip: 1` would leave it out\n"
+          "    1 | a,2\n");
     case_close(&c);
 }
 
@@ -113,7 +115,9 @@ static void skipped(void) {
     option.skip = 0;
     fails(&c, "150,4,setosa\n5.1,3.5,1.4\n",
           "t.csv:1:7: error: field 'c3': got 'setosa', expected a number\n"
-          "    1 | 150,4,setosa\n      |       ^\n");
+          "    1 | 150,4,setosa\n      |       ^\n"
+          "t.csv:1: note: this line is taken for a record; `skip: 1` would leave it out\n"
+          "    1 | 150,4,setosa\n");
     case_close(&c);
 }
 
