@@ -405,9 +405,19 @@ static Val unary(Parser *ps) {
     return v;
 }
 
+/* A % that starts a line is a buffer, which a new statement stores into. */
+static bool starts_line(const Parser *ps) {
+    const char *c = ps->at;
+    while (c > ps->start && (c[-1] == ' ' || c[-1] == '\t'))
+        c--;
+    return c > ps->start && c[-1] == '\n';
+}
+
 static bool operator(Parser *ps, const char *set, char *op) {
     parse_space(ps);
     if (ps->failed || ps->at == ps->end || !*ps->at || !strchr(set, *ps->at))
+        return false;
+    if (*ps->at == '%' && starts_line(ps))
         return false;
     *op = *ps->at++;
     return true;
