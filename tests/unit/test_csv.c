@@ -107,8 +107,8 @@ static void skipped(void) {
     gives(&c, "150,4,setosa,versicolor,virginica\n5.1,3.5,1.4,0.2,0\n4.9,3.0,1.4,0.2,0\n",
           "c1,c2,c3,c4,c5 | 5.1,3.5,1.4,0.2,0 | 4.9,3,1.4,0.2,0");
     CU_ASSERT_EQUAL(got.line[0], 2);
-    fails(&c, "1,2\n3,x\n", "t.csv:2:3: error: field 'c2': got 'x', expected a number\n"
-          "    2 | 3,x\n      |   ^\n");
+    fails(&c, "1,2\n3,4\n5,x\n", "t.csv:3:3: error: field 'c2': got 'x', expected a "
+          "number\n    3 | 5,x\n      |   ^\n");
     fails(&c, "1,2\n", "t.csv: error: there are no records behind the lines skipped\n");
     option.skip = 2;
     gives(&c, "506,13,,\n\"one \" quote\r\nx,y\n1,2\n", "x,y | 1,2");
