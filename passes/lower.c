@@ -134,7 +134,9 @@ static void store(Lower *l, Made *m, const Ix *const *map, const Expr *value,
         bug("result %s of a body %s", dtype_info[t->dtype].name, dtype_info[value->type].name);
     for (int d = 0; d < t->rank; d++)
         sub[d] = lower_ix(l, m->node, m->node->eq->store[d], map);
-    if (m->var == -2) {
+    if (m->preset) {
+        lower_put(l, stmt_set(l->a, m->var, value));
+    } else if (m->var == -2) {
         m->var = value->kind == X_VAR ? value->u.slot : lower_let(l, value);
         value = lower_var(l, m->var);
     }
@@ -178,6 +180,9 @@ static void lower_gather(Lower *l, Made *m) {
     Cond in = inside(l, n, map);
     if (in.n) {
         Stmt *s = stmt_if(l->a, in, NULL);
+        m->preset = m->var == -2;      /* later members see it outside the `if` */
+        if (m->preset)
+            m->var = lower_let(l, x_num(l->p, n->eq->body->type, 0));
         lower_put(l, s);
         l->tail[++l->depth] = &s->body;
     }
@@ -238,7 +243,9 @@ static Kernel *build(Lower *l, int first, int last) {
         const Node *n = g->node[first + i];
         l->made[i].node = n;
         l->made[i].nloop = n->eq->scatter ? 0 : n->eq->nfree;
-        l->k->work += (double)eq_terms(n->eq);
+        int64_t size = 1;
+        type_count(&n->types[0], &size);
+        l->k->work += (double)eq_terms(n->eq) * (double)size;
     }
     for (int i = 0; i < l->nmade; i++)
         place(l, i);

@@ -21,6 +21,7 @@ typedef struct {
     const Node *node;
     int nloop, loop[MAX_RANK * 4];     /* loop variable of each free index */
     int var;                           /* local that holds the result, or -1 */
+    bool preset;                       /* declared before the guard around its value */
     int local, local_from;             /* BUF_LOCAL of dims >= local_from, or -1 */
     int out[2];                        /* BUF_ARG of each result that leaves, or -1 */
     bool used[2];                      /* result is wanted by anyone */
