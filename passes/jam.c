@@ -52,16 +52,20 @@ bool *jam_varies(Jam *j, const Stmt *body, int var) {
     return varies;
 }
 
+bool jam_store_varies(const bool *varies, int var, const Stmt *s) {
+    return ix_uses(s->at, var) || expr_varies(varies, var, s->value);
+}
+
 typedef struct {
     Jam *j;
     int var, times;                    /* loop variable, copies */
     const bool *varies;                /* by local variable */
     int nold;                          /* locals before */
     const Expr **to;                   /* by local: what this copy calls it */
+    int stride;                        /* between copies */
+    int active;                        /* lanes of this copy that count; 0 = all */
 } Work;
 
-/* Does the list, with what it holds, do anything that varies? Stores always do: a store
- * at a fixed place must stay single, but iterations of a FREE loop do not share places. */
 static bool stmt_varies(Work *w, const Stmt *s) {
     switch (s->kind) {
     case S_FOR:
@@ -71,7 +75,7 @@ static bool stmt_varies(Work *w, const Stmt *s) {
     case S_SET:
         return w->varies[s->var];
     case S_STORE:
-        return true;
+        return jam_store_varies(w->varies, w->var, s);
     case S_COMMENT:
         return false;
     }
@@ -84,9 +88,12 @@ typedef struct { const Work *w; } Renaming;
 
 static const Expr *rename_node(Pool *p, const Expr *e, void *user) {
     Renaming *r = user;
-    (void)p;
-    if (e->kind == X_VAR && e->u.slot < r->w->nold && r->w->to[e->u.slot])
-        return r->w->to[e->u.slot];
+    const Work *w = r->w;
+    if (e->kind == X_VAR && e->u.slot < w->nold && w->to[e->u.slot])
+        return w->to[e->u.slot];
+    if (w->active && e->kind == X_READ && e->lanes > 1 && ix_uses(e->sub[0], w->var) &&
+        w->j->k->buf[e->u.slot].kind == BUF_ARG)
+        return x_vread(p, e->type, e->u.slot, e->sub[0], e->lanes, e->step, w->active);
     return e;
 }
 
@@ -124,6 +131,8 @@ static Stmt *copy_stmt(Work *w, const Stmt *s, const Ix *const *map, int nmap) {
         c->value = x_rewrite(j->p, x_subst(j->p, s->value, nmap, map, NULL), rename_node, &r);
     if (s->kind == S_STORE)
         c->at = ix_subst(j->p, s->at, nmap, map, NULL);
+    if (s->kind == S_STORE && w->active && s->value->lanes > 1)
+        c->active = w->active;
     return c;
 }
 
@@ -143,13 +152,13 @@ Stmt *jam_copy(Jam *j, Stmt *body, int var, const Ix *by) {
     for (int v = 0; v < n; v++)
         all[v] = true;
     map[var] = by;
-    Work w = {j, var, 1, all, n, NEW(j->a, n + 1, const Expr *)};
+    Work w = {j, var, 1, all, n, NEW(j->a, n + 1, const Expr *), 1, 0};
     return copy_list(&w, body, map, var + 1);
 }
 
 /* --- unroll and jam --- */
 
-typedef struct { Work *w; const Expr ***to; } Copies;
+typedef struct { Work *w; const Expr ***to; int last; } Copies;
 
 static Stmt *jam_list(Copies *c, const Stmt *s);
 
@@ -158,7 +167,8 @@ static Stmt **replicate(Copies *c, const Stmt *s, Stmt **tail) {
     const Ix **map = NEW(w->j->a, w->var + 1, const Ix *);
     for (int t = 0; t < w->times; t++) {
         w->to = c->to[t];
-        map[w->var] = ix_addc(w->j->p, ix_var(w->j->p, w->var), t);
+        w->active = t == w->times - 1 ? c->last : 0;
+        map[w->var] = ix_addc(w->j->p, ix_var(w->j->p, w->var), t * w->stride);
         *tail = copy_stmt(w, s, map, w->var + 1);
         tail = &(*tail)->next;
     }
@@ -186,12 +196,12 @@ static Stmt *jam_list(Copies *c, const Stmt *s) {
     return first;
 }
 
-Stmt *jam_unroll(Jam *j, Stmt *body, int var, int times) {
-    if (times == 1)
+Stmt *jam_unroll(Jam *j, Stmt *body, int var, int times, int stride, int last) {
+    if (times == 1 && last == 0)
         return body;
     int n = j->k->nvar;
-    Work w = {j, var, times, jam_varies(j, body, var), n, NULL};
-    Copies c = {&w, NEW(j->a, times, const Expr **)};
+    Work w = {j, var, times, jam_varies(j, body, var), n, NULL, stride, 0};
+    Copies c = {&w, NEW(j->a, times, const Expr **), last};
     for (int t = 0; t < times; t++)
         c.to[t] = NEW(j->a, n + 1, const Expr *);
     return jam_list(&c, body);

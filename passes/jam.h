@@ -10,10 +10,11 @@ typedef struct {
     Kernel *k;
 } Jam;
 
-/* The body of a loop over `var` for var, var+1 .. var+times-1 side by side: statements in
+/* The body of a loop over `var` for var + t*stride, t < times, side by side: statements in
  * copies, inner loops once, around the copies of what they hold. The caller makes the
- * loop over var step by `times`. */
-Stmt *jam_unroll(Jam *j, Stmt *body, int var, int times);
+ * loop over var step by times*stride. last: lanes that count in the vectors of the last
+ * copy, 0 = all. */
+Stmt *jam_unroll(Jam *j, Stmt *body, int var, int times, int stride, int last);
 /* The same as lanes of vectors: lane l stands for var + l; lanes >= active are off.
  * NULL where an access is not affine in var. */
 Stmt *jam_widen(Jam *j, Stmt *body, int var, int lanes, int active);
@@ -22,6 +23,7 @@ Stmt *jam_widen(Jam *j, Stmt *body, int var, int lanes, int active);
 const Expr *jam_value(Jam *j, const Expr *e, int var, int lanes, Cond in);
 /* By local: does its value depend on the loop variable? */
 bool *jam_varies(Jam *j, const Stmt *body, int var);
+bool jam_store_varies(const bool *varies, int var, const Stmt *s);
 /* Copies with var replaced by `by`; locals are new. */
 Stmt *jam_copy(Jam *j, Stmt *body, int var, const Ix *by);
 

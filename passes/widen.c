@@ -8,6 +8,7 @@ typedef struct {
     int var, lanes, active;
     int nold;
     const int *to;                     /* by local: the vector's variable, or -1 */
+    const bool *varies;
     Cond in;                           /* lanes in which reads are made */
     bool failed;
 } Widen;
@@ -161,6 +162,8 @@ static Stmt *wide_stmt(Widen *w, const Stmt *s) {
         return c;
     }
     case S_STORE: {
+        if (!jam_store_varies(w->varies, w->var, s))
+            return c;
         int64_t step = ix_coef(s->at, w->var);
         w->failed |= step == 0 || w->in.n || s->value->lanes > 1;
         need_affine(w, s->at);
@@ -189,7 +192,8 @@ Stmt *jam_widen(Jam *j, Stmt *body, int var, int lanes, int active) {
     int n = j->k->nvar;
     bool *varies = jam_varies(j, body, var);
     int *to = NEW(j->a, n + 1, int);
-    Widen w = {.j = j, .var = var, .lanes = lanes, .active = active, .nold = n, .to = to};
+    Widen w = {.j = j, .var = var, .lanes = lanes, .active = active, .nold = n, .to = to,
+               .varies = varies};
     for (int v = 0; v < n; v++) {
         if (varies[v] && (j->k->var[v].lanes > 1 || dtype_info[j->k->var[v].type].bytes > 4))
             return NULL;
