@@ -79,9 +79,9 @@ typedef struct {
 } Signature;
 Signature c_signature(Emit *e, const Kernel *k);
 const char *c_pointer(Emit *e, const Buf *b, bool restricted); /* "const float *RESTRICT " */
+void c_header(Emit *e);
 void c_entries(Emit *e);
 void c_init(Emit *e);
-void c_check_cpu(Emit *e);
 void c_constants(Emit *e);
 void c_weights(Emit *e);
 void c_tables(Emit *e);
