@@ -144,6 +144,7 @@ static bool read_ref(Reader *r, const Scope *s, Ref *out) {
 
 typedef struct {
     Loc loc;                           /* of the definition */
+    const char *at, *types_at;         /* texts of the definition and of its types */
     Type *types;
     int ntypes;
     int64_t kernel, share;
@@ -171,6 +172,8 @@ static void read_origins(Reader *r, Graph *g, Loc loc) {
 static bool read_tail(Reader *r, Graph *g, Tail *t) {
     Parser *ps = &r->ps;
     parse_need(ps, ":");
+    parse_space(ps);
+    t->types_at = ps->at;
     do {
         Type type;
         if (!read_type(r, g, &type))
@@ -187,15 +190,27 @@ static bool read_tail(Reader *r, Graph *g, Tail *t) {
     return !ps->failed;
 }
 
+/* Errors that show only when a definition has been read whole. */
+static Node *fail_at(Reader *r, const char *at, const char *message) {
+    if (!r->ps.failed)
+        r->ps.at = at;
+    parse_fail(&r->ps, "%s", message);
+    return NULL;
+}
+
 static bool check_types(Reader *r, const Node *n, const Tail *t) {
+    Arena *a = r->ps.arena;
     for (int i = 0; i < n->nres && n->nres == t->ntypes; i++)
-        if (!type_equal(&n->types[i], &t->types[i]))
-            return parse_fail(&r->ps, "result %d is %s, the text says %s", i,
-                              type_text(r->ps.arena, &n->types[i]),
-                              type_text(r->ps.arena, &t->types[i]));
+        if (!type_equal(&n->types[i], &t->types[i])) {
+            fail_at(r, t->types_at,
+                    arena_printf(a, "result %d is %s, the text says %s", i,
+                                 type_text(a, &n->types[i]), type_text(a, &t->types[i])));
+            return false;
+        }
     if (n->nres != t->ntypes)
-        return parse_fail(&r->ps, "node has %d results, the text says %d", n->nres, t->ntypes);
-    return true;
+        fail_at(r, t->types_at, arena_printf(a, "node has %d results, the text says %d",
+                                             n->nres, t->ntypes));
+    return n->nres == t->ntypes;
 }
 
 /* --- nodes --- */
@@ -258,14 +273,13 @@ static bool read_list(Reader *r, const char *at, unsigned char *data, const Type
 }
 
 static bool read_hex(Reader *r, const char *at, unsigned char *data, const Type *t) {
-    int64_t bytes = type_bytes(t);
-    for (int64_t i = 0; i < bytes; i++, at += 2) {
-        int hi = hex(at[0]), lo = hi < 0 ? -1 : hex(at[1]);
-        if (lo < 0)
-            return parse_fail(&r->ps, "expected %lld bytes in hex", (long long)bytes);
-        data[i] = (unsigned char)(hi * 16 + lo);
-    }
-    return *at == '"' || parse_fail(&r->ps, "expected %lld bytes in hex", (long long)bytes);
+    int64_t bytes = type_bytes(t), i = 0;
+    for (; i < bytes && hex(at[0]) >= 0 && hex(at[1]) >= 0; i++, at += 2)
+        data[i] = (unsigned char)(hex(at[0]) * 16 + hex(at[1]));
+    if (i < bytes || *at != '"')
+        fail_at(r, at, arena_printf(r->ps.arena, "expected %lld bytes in hex",
+                                    (long long)bytes));
+    return !r->ps.failed;
 }
 
 static Node *read_const(Reader *r, Scope *s, Tail *t) {
@@ -280,11 +294,9 @@ static Node *read_const(Reader *r, Scope *s, Tail *t) {
         return NULL;
     for (int i = 0; i < t->types->rank; i++)
         if (t->types->dim[i].batch)
-            parse_fail(ps, "constant over the batch");
+            return fail_at(r, t->types_at, "constant over the batch");
     if (type_bytes(t->types) > 8 * (ps->end - ps->start))
-        parse_fail(ps, "constant is shorter than its type");
-    if (ps->failed)
-        return NULL;
+        return fail_at(r, t->types_at, "constant is shorter than its type");
     unsigned char *data = NEW(ps->arena, type_bytes(t->types) + 1, unsigned char);
     if (!(in_hex ? read_hex : read_list)(r, at, data, t->types))
         return NULL;
@@ -377,10 +389,8 @@ static Node *read_scan(Reader *r, Scope *s, Tail *t) {
     r->nest--;
     sc.nout = sc.body->nresult - sc.ncarry;
     const char *bad = scan_check(ps->arena, &sc, nsrc, src);
-    if (bad) {
-        parse_fail(ps, "%s", bad);
-        return NULL;
-    }
+    if (bad)
+        return fail_at(r, t->at, bad);
     return graph_scan(s->g, &sc, nsrc, src);
 }
 
@@ -391,10 +401,8 @@ static Node *read_argsort(Reader *r, Scope *s, Tail *t) {
     bool descending = parse_is(&r->ps, "descending");
     if (!read_tail(r, s->g, t))
         return NULL;
-    if (ref_type(x)->rank == 0) {
-        parse_fail(&r->ps, "argsort of a scalar");
-        return NULL;
-    }
+    if (ref_type(x)->rank == 0)
+        return fail_at(r, t->at, "argsort of a scalar");
     return graph_argsort(s->g, x, descending).node;
 }
 
@@ -420,7 +428,7 @@ static bool read_definition(Reader *r, Scope *s) {
     const char *name;
     size_t len;
     const Origin *before = s->g->origin;
-    Tail t = {.loc = place(r)};
+    Tail t = {.loc = place(r), .at = r->ps.at};
     if (!parse_name(&r->ps, &name, &len) || *name != '%')
         return parse_fail(&r->ps, "expected a node or a result");
     if (known(r, s, name, len))
