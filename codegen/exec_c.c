@@ -47,13 +47,18 @@ static void folder_free(Arena *a, const char *folder) {
 
 /* --- the source --- */
 
-/* One function of a fixed type for each entry, behind the emitted source. */
+/* One function of a fixed type for each entry, behind the emitted source. What the entry
+ * init computes stands in a function of its own, since <prefix>_init takes a seed. */
 static void put_calls(Text *out, const Program *p, const char *prefix) {
     for (int i = 0; i < p->nentry; i++) {
         const Entry *e = &p->entry[i];
         text_printf(out, "\nint kiln_entry%d(void *ctx, int n, const void *const *in, "
-                    "void *const *out) {\n    (void)in, (void)out;\n    return %s_%s(ctx, n",
-                    i, prefix, e->name);
+                    "void *const *out) {\n    (void)in, (void)out;\n", i);
+        if (strcmp(e->name, "init") == 0) {
+            text_printf(out, "    run_init(ctx, n);\n    return 0;\n}\n");
+            continue;
+        }
+        text_printf(out, "    return %s_%s(ctx, n", prefix, e->name);
         for (int k = 0; k < e->nin; k++)
             text_printf(out, ", in[%d]", k);
         for (int k = 0; k < e->nout; k++)

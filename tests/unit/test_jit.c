@@ -1,0 +1,415 @@
+/* The JIT against the interpreter, bit for bit: kernels in text form, and a program whose
+ * calls use every kind of place. Skipped where the JIT's module is not installed. */
+#define _GNU_SOURCE
+#include "codegen/exec.h"
+#include "jit_kernels.h"
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { BATCH = 61 };
+
+typedef struct { Arena *arena; Pool *pool; Strs *strs; Diag *diag; } World;
+
+static World world_new(void) {
+    Arena *a = arena_new();
+    return (World){a, pool_new(a), strs_new(a), diag_new(a, NULL, NULL)};
+}
+
+static void note_missing(void *user, DiagKind kind, Loc loc, const char *message) {
+    (void)kind, (void)loc;
+    *(bool *)user = strstr(message, "the JIT is not installed") != NULL;
+}
+
+/* --- text --- */
+
+/* $L lanes, $T tail, $M start of the tail; without lanes "; 1, ..." is left out. */
+static char *expand(Arena *a, const char *text, int lanes) {
+    int tail = (BATCH - 1) % lanes + 1;
+    Text t = {0};
+    text_printf(&t, "kernel \"k0\" {\n");
+    for (const char *c = text; *c; c++) {
+        if (*c == ';' && lanes == 1)
+            c += strcspn(c, "])") ;
+        if (*c != '$') {
+            text_put(&t, c, 1);
+            continue;
+        }
+        c++;
+        text_printf(&t, "%d", *c == 'L' ? lanes : *c == 'T' ? tail : BATCH - tail);
+    }
+    text_printf(&t, "}\n");
+    char *s = arena_printf(a, "%s", t.s);
+    text_free(&t);
+    return s;
+}
+
+static Kernel *parse(World *w, const char *text) {
+    return loop_parse(w->arena, w->pool, w->strs,
+                      diag_source(w->diag, "kernel", text, strlen(text)));
+}
+
+/* A program that calls k once: read buffers are inputs, written ones outputs. */
+static Program *program_of(World *w, Kernel *k, const char *target) {
+    Program *p = NEW(w->arena, 1, Program);
+    Entry *e = NEW(w->arena, 1, Entry);
+    Call *c = NEW(w->arena, 1, Call);
+    *p = (Program){.arena = w->arena, .pool = w->pool, .strs = w->strs, .name = "test",
+                   .target = target_find(target), .batch = BATCH, .nkernel = 1, .nentry = 1,
+                   .entry = e};
+    p->kernel = NEW(w->arena, 1, Kernel *);
+    p->kernel[0] = k;
+    *e = (Entry){.name = "forward", .ncall = 1, .call = c, .scratch = kernel_scratch(k)};
+    e->in = NEW(w->arena, k->nbuf, int);
+    e->out = NEW(w->arena, k->nbuf, Slot);
+    p->input.slot = NEW(w->arena, k->nbuf, Slot);
+    *c = (Call){.kind = C_KERNEL, .arg = NEW(w->arena, k->nbuf, Place)};
+    for (int i = 0, arg = 0; i < k->nbuf; i++) {
+        const Buf *b = &k->buf[i];
+        Slot s = {.name = arena_printf(w->arena, "b%d", i),
+                  .type = {.dtype = b->dtype, .rank = 1, .dim = {{b->size, false}}}};
+        if (b->kind == BUF_LOCAL)
+            continue;
+        c->arg[arg++] = (Place){.space = b->written ? AT_OUTPUT : AT_INPUT,
+                                .index = b->written ? e->nout : e->nin};
+        if (b->written) {
+            e->out[e->nout++] = s;
+        } else {
+            e->in[e->nin++] = p->input.n;
+            p->input.slot[p->input.n++] = s;
+        }
+    }
+    return p;
+}
+
+/* --- data --- */
+
+static uint32_t next_random(uint32_t *state) {
+    *state = *state * 1664525u + 1013904223u;
+    return *state >> 3 ^ *state << 13;
+}
+
+static const float specials[] = {0.0f, -0.0f, 1e-40f, -1e-45f, 1e38f, -3e38f, 0.5f, -1.0f,
+                                 __builtin_inff(), -__builtin_inff(), __builtin_nanf("")};
+
+static void fill(const Buf *b, void *data, uint32_t *state) {
+    bool index = b->name && strcmp(b->name, "index") == 0;
+    for (int64_t i = 0; i < b->size; i++) {
+        uint32_t r = next_random(state);
+        float x = r % 5 == 0 ? specials[r / 5 % COUNT(specials)]
+                             : (float)(int32_t)r * 0x1p-29f;
+        switch (b->dtype) {
+        case F32: ((float *)data)[i] = x; break;
+        case F64: ((double *)data)[i] = x; break;
+        case I32:
+        case U32: ((uint32_t *)data)[i] = index ? r % 7 : r * 2654435761u; break;
+        case I64:
+        case U64: ((uint64_t *)data)[i] = (uint64_t)r * 0x9e3779b97f4a7c15u; break;
+        case U8: ((uint8_t *)data)[i] = (uint8_t)r; break;
+        case BOOL: ((uint8_t *)data)[i] = r & 1; break;
+        case NDTYPE: break;
+        }
+    }
+}
+
+/* Memory between two pages that fault, at the first byte after the one (low) or before
+ * the other, so that any access outside is seen. */
+typedef struct { unsigned char *map, *data; size_t size; } Guarded;
+
+static Guarded guarded_new(size_t bytes, bool low) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), inner = (bytes + page - 1) / page * page;
+    Guarded g = {.size = inner + 2 * page};
+    g.map = mmap(NULL, g.size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (g.map == MAP_FAILED || mprotect(g.map + page, inner, PROT_READ | PROT_WRITE))
+        abort();
+    g.data = g.map + page + (low ? 0 : inner - bytes);
+    return g;
+}
+
+static bool same_element(DType t, const unsigned char *a, const unsigned char *b) {
+    float x, y;
+    double v, w;
+    if (memcmp(a, b, (size_t)dtype_info[t].bytes) == 0)
+        return true;
+    if (t == F32) {
+        memcpy(&x, a, sizeof x);
+        memcpy(&y, b, sizeof y);
+        return x != x && y != y;
+    }
+    if (t != F64)
+        return false;
+    memcpy(&v, a, sizeof v);
+    memcpy(&w, b, sizeof w);
+    return v != v && w != w;
+}
+
+/* --- a pool --- */
+
+typedef struct { void (*fn)(void *, int); void *arg; int part; } Part;
+
+static void *run_part(void *p) {
+    const Part *part = p;
+    part->fn(part->arg, part->part);
+    return NULL;
+}
+
+/* A thread for each part; last parts start first. */
+static void parallel(void *pool, int parts, void (*fn)(void *arg, int part), void *arg) {
+    pthread_t thread[16];
+    Part part[16];
+    ++*(int *)pool;
+    for (int i = parts; i-- > 0;) {
+        part[i] = (Part){fn, arg, i};
+        if (pthread_create(&thread[i], NULL, run_part, &part[i]))
+            abort();
+    }
+    for (int i = 0; i < parts; i++)
+        pthread_join(thread[i], NULL);
+}
+
+/* --- comparing --- */
+
+typedef struct { Backend backend; const char *target; int opt, threads; bool low; } How;
+
+/* Only a missing module may be skipped, not one that does not load. */
+static bool missing(void) {
+    World w = world_new();
+    bool yes = false;
+    w.diag = diag_new(w.arena, note_missing, &yes);
+    Kernel *k = parse(&w, "kernel \"k0\" {\n}\n");
+    exec_free(exec_new(w.arena, diag_nowhere(w.diag), program_of(&w, k, "native"),
+                       (ExecOptions){.backend = EXEC_JIT}));
+    arena_free(w.arena);
+    return yes;
+}
+
+/* Runs k; `out` has a block for each output, preset by the seed. Returns parallel calls. */
+static int run(World *w, Kernel *k, How how, int n, Guarded *buf) {
+    Program *p = program_of(w, k, how.target);
+    const void *in[16];
+    void *out[16];
+    int nin = 0, nout = 0, calls = 0;
+    uint32_t state = 12345;
+    for (int i = 0; i < k->nbuf; i++) {
+        buf[i] = guarded_new((size_t)(k->buf[i].size * dtype_info[k->buf[i].dtype].bytes),
+                             how.low);
+        fill(&k->buf[i], buf[i].data, &state);
+        if (k->buf[i].kind == BUF_ARG && k->buf[i].written)
+            out[nout++] = buf[i].data;
+        else if (k->buf[i].kind == BUF_ARG)
+            in[nin++] = buf[i].data;
+    }
+    Exec *e = exec_new(w->arena, diag_nowhere(w->diag), p,
+                       (ExecOptions){.backend = how.backend, .opt = how.opt});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(e);
+    KilnCtx *ctx = exec_ctx_new(w->arena, p, how.threads);
+    if (how.threads > 1) {
+        ctx->parallel = parallel;
+        ctx->pool = &calls;
+    }
+    CU_ASSERT_EQUAL(exec_run(e, 0, ctx, n, in, out), 0);
+    exec_free(e);
+    return calls;
+}
+
+static void compare(World *w, const char *name, Kernel *k, How how, int n) {
+    Guarded got[16], expected[16];
+    How by_hand = how;
+    by_hand.backend = EXEC_INTERP;
+    by_hand.threads = 1;
+    run(w, k, by_hand, n, expected);
+    int calls = run(w, k, how, n, got);
+    CU_ASSERT_EQUAL(calls > 0, k->parallel && how.threads > 1);
+    for (int i = 0; i < k->nbuf; i++) {
+        int64_t bad = 0, bytes = dtype_info[k->buf[i].dtype].bytes;
+        for (int64_t j = 0; j < k->buf[i].size && k->buf[i].kind == BUF_ARG; j++)
+            bad += !same_element(k->buf[i].dtype, got[i].data + j * bytes,
+                                 expected[i].data + j * bytes);
+        if (bad)
+            fprintf(stderr, "%s: %%%d differs in %lld elements (target %s, opt %d)\n", name, i,
+                    (long long)bad, how.target, how.opt);
+        CU_ASSERT_EQUAL(bad, 0);
+        munmap(got[i].map, got[i].size);
+        munmap(expected[i].map, expected[i].size);
+    }
+}
+
+static bool host_has(const char *target) {
+    static const char *const order[] = {"portable", "sse2", "avx2", "avx512"};
+    size_t host = 0, wanted = COUNT(order);
+    for (size_t i = 0; i < COUNT(order); i++) {
+        if (strcmp(target_find("native")->name, order[i]) == 0)
+            host = i;
+        if (strcmp(target, order[i]) == 0)
+            wanted = i;
+    }
+    return wanted <= host;
+}
+
+/* One text as lanes, targets, optimisation levels and memory's place vary. */
+static void compare_all(const char *name, const char *text) {
+    static const How how[] = {
+        {EXEC_JIT, "native", 2, 1, true},  {EXEC_JIT, "native", 0, 3, false},
+        {EXEC_JIT, "portable", 1, 1, false}, {EXEC_JIT, "avx2", 3, 2, true},
+    };
+    static const int lanes[] = {1, 4, 8, 16};
+    for (size_t l = 0; l < COUNT(lanes); l++) {
+        if (l > 0 && !strchr(text, '$'))
+            break;
+        World w = world_new();
+        Kernel *k = parse(&w, expand(w.arena, text, lanes[l]));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+        for (size_t i = 0; i < COUNT(how); i++)
+            if (strcmp(how[i].target, "native") == 0 || host_has(how[i].target))
+                compare(&w, name, k, how[i], BATCH - (int)l * 2);
+        arena_free(w.arena);
+    }
+}
+
+static void test_kernels(void) {
+    for (size_t i = 0; i < COUNT(kernels); i++)
+        compare_all(kernels[i].name, kernels[i].text);
+}
+
+static void test_functions(void) {
+    for (int f = 0; f < NFN; f++) {
+        static const char *const args[] = {"v0", "v0, v1", "v0, v1, v2"};
+        char text[800];
+        if (fn_info[f].prim || fn_info[f].nargs < 1 || fn_info[f].nargs > 3 ||
+            strstr(fn_info[f].def, "xor(a"))
+            continue;                  /* xor(a ...): for integers */
+        World w = world_new();
+        snprintf(text, sizeof text,
+                 "arg %%0 f32[96] in\n arg %%1 f32[64] out\n"
+                 "for i0 = 0 to 64 step $L free {\n"
+                 "  let v0 = %%0[i0; $L, 1, $L]\n  let v1 = %%0[i0+5; $L, 1, $L]\n"
+                 "  let v2 = %%0[i0+9; $L, 1, $L]\n"
+                 "  %%1[i0; $L, 1, $L] = f32(%s(%s))\n}\n",
+                 fn_info[f].name, args[fn_info[f].nargs - 1]);
+        Kernel *k = parse(&w, expand(w.arena, text, 8));
+        if (k)
+            compare_all(fn_info[f].name, text);
+        CU_ASSERT_PTR_NOT_NULL(k);
+        arena_free(w.arena);
+    }
+}
+
+/* --- entries --- */
+
+/* out[t] = in[t]*param + value + const[t], over t by a loop of calls; the last sum goes to
+ * state by way of the arena, three kernels' worth of places. */
+static Program *places_program(World *w) {
+    static const char text[] =
+        "kernel \"k0\" {\n arg %0 f32[4] in\n arg %1 f32[1] in\n arg %2 f32[1] in\n"
+        " arg %3 f32[4] in\n arg %4 f32[4] out\n arg %5 f32[4] out\n"
+        "for i0 = 0 to 4 free {\n %4[i0] = %0[i0]*%1[0] + %2[0] + %3[i0]\n"
+        " %5[i0] = %0[i0]\n}\n}\n";
+    static const float constants[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+    Program *p = program_of(w, parse(w, text), "native");
+    Type type = {.dtype = F32, .rank = 1, .dim = {{8, false}}};
+    Type index = {.dtype = I32, .rank = 1, .dim = {{BATCH, true}}};
+    p->input.n = 2;
+    p->input.slot[0] = (Slot){.name = "x", .type = type};
+    p->input.slot[1] = (Slot){.name = "label", .type = index, .lo = 2, .hi = 9};
+    p->param.bytes = p->state.bytes = p->grad.bytes = 64;
+    p->value.n = 2;
+    p->value.slot = NEW(w->arena, 2, Slot);
+    p->value.slot[0] = (Slot){.name = "step", .type = {.dtype = U32, .rank = 0}, .init = 9};
+    p->value.slot[1] = (Slot){.name = "lr", .type = {.dtype = F32}, .offset = 4, .init = 0.25};
+    p->value.bytes = 8;
+    p->constant.bytes = sizeof constants;
+    p->const_data = (const unsigned char *)constants;
+    Entry *e = p->entry;
+    e->nin = 2;
+    e->in[1] = 1;
+    e->nout = 1;
+    e->out[0].type = type;
+    e->arena = 100;
+    Place place[] = {{AT_INPUT, 0, 16, -16}, {AT_PARAM, 0, 8, 0}, {AT_VALUE, 0, 4, 0},
+                     {AT_CONST, 0, 0, 16}, {AT_OUTPUT, 0, 0, 16}, {AT_ARENA, 0, 64, 4}};
+    Place copy[] = {{AT_ARENA, 0, 64, 0}, {AT_PARAM, 0, 8, 0}, {AT_VALUE, 0, 4, 0},
+                    {AT_CONST, 0, 16, 0}, {AT_STATE, 0, 16, 0}, {AT_GRAD, 0, 32, 0}};
+    Call calls[] = {{.kind = C_LOOP, .times = 2}, {.kind = C_KERNEL, .arg = place},
+                    {.kind = C_END}, {.kind = C_KERNEL, .arg = copy}};
+    e->ncall = COUNT(calls);
+    e->call = NEW(w->arena, COUNT(calls), Call);
+    memcpy(e->call, calls, sizeof calls);
+    e->call[1].arg = NEW(w->arena, COUNT(place), Place);
+    memcpy(e->call[1].arg, place, sizeof place);
+    e->call[3].arg = NEW(w->arena, COUNT(copy), Place);
+    memcpy(e->call[3].arg, copy, sizeof copy);
+    return p;
+}
+
+static void check_places(World *w, Backend backend) {
+    Program *p = places_program(w);
+    Exec *e = exec_new(w->arena, diag_nowhere(w->diag), p, (ExecOptions){.backend = backend});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(e);
+    KilnCtx *c = exec_ctx_new(w->arena, p, 1);
+    float x[8] = {1, 2, 3, 4, 10, 20, 30, 40}, y[8] = {0}, *param = c->params;
+    int32_t label[3] = {2, 8, 5};
+    const void *in[] = {x, label};
+    void *out[] = {y};
+    param[2] = 2;
+    CU_ASSERT_EQUAL(exec_run(e, 0, c, 3, in, out), 0);
+    for (int i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(y[i], x[i + 4] * 2 + 0.25f + (float)(i + 1));
+        CU_ASSERT_EQUAL(y[i + 4], x[i] * 2 + 0.25f + (float)(i + 5));
+        /* the arena's four floats: x[4], then the second turn's copy of x[0..3] beyond it */
+        float kept = i ? x[i - 1] : x[4];
+        CU_ASSERT_EQUAL(((float *)c->grads)[8 + i], kept);
+        CU_ASSERT_EQUAL(((float *)c->state)[4 + i], kept * 2 + 0.25f + (float)(i + 5));
+    }
+    label[2] = 9;
+    CU_ASSERT_EQUAL(exec_run(e, 0, c, 3, in, out), 2);
+    CU_ASSERT_EQUAL(exec_run(e, 0, c, 2, in, out), 0);
+    label[0] = 1;
+    CU_ASSERT_EQUAL(exec_run(e, 0, c, 1, in, out), 2);
+    CU_ASSERT_EQUAL(exec_run(e, 0, c, 0, in, out), 1);
+    CU_ASSERT_EQUAL(exec_run(e, 0, c, BATCH + 1, in, out), 1);
+    in[0] = NULL;
+    CU_ASSERT_EQUAL(exec_run(e, 0, c, 3, in, out), 1);
+    exec_free(e);
+}
+
+static void test_places(void) {
+    World w = world_new();
+    check_places(&w, EXEC_JIT);
+    check_places(&w, EXEC_INTERP);
+    arena_free(w.arena);
+}
+
+static void test_ctx(void) {
+    World w = world_new();
+    Program *p = places_program(&w);
+    KilnCtx *c = exec_ctx_new(w.arena, p, 3);
+    uint32_t step;
+    float lr;
+    memcpy(&step, (char *)(c + 1), 4);
+    memcpy(&lr, (char *)(c + 1) + 4, 4);
+    CU_ASSERT_EQUAL(exec_ctx_bytes(p), (int64_t)sizeof(KilnCtx) + 8);
+    CU_ASSERT_EQUAL(step, 9);
+    CU_ASSERT_EQUAL(lr, 0.25f);
+    CU_ASSERT_EQUAL(c->threads, 3);
+    CU_ASSERT_EQUAL((uintptr_t)c->params % 64, 0);
+    CU_ASSERT_EQUAL((uintptr_t)c->state % 64, 0);
+    CU_ASSERT_EQUAL((uintptr_t)c->arena % 64, 0);
+    CU_ASSERT_PTR_NULL(c->parallel);
+    arena_free(w.arena);
+}
+
+int main(void) {
+    static const UnitTest tests[] = {
+        {"ctx", test_ctx}, {"places", test_places}, {"kernels", test_kernels},
+        {"functions", test_functions},
+    };
+    if (missing()) {
+        puts("skipped: the JIT is not installed");
+        return 77;
+    }
+    return unit_main("jit", tests, COUNT(tests));
+}
