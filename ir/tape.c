@@ -167,9 +167,9 @@ static int put_when(Tape *t, const Expr *e, int mask) {
     return emit3(t, OP_PICK, yes, a, b);
 }
 
-/* A defined function of integers means its definition in wide runs too. */
+/* Wide runs: a function with an integer result means its definition. */
 static int put_definition(Tape *t, const Expr *e, const int *arg) {
-    const Expr *var[3];
+    const Expr *var[MAX_ARGS];
     for (int i = 0; i < e->n; i++)
         var[i] = x_var(t->pool, e->arg[i]->type, 1, i);
     const int *outer = t->var;
@@ -182,16 +182,32 @@ static int put_definition(Tape *t, const Expr *e, const int *arg) {
     return r;
 }
 
+static int put_wide(Tape *t, const Expr *e, const int *arg) {
+    bool floats = dtype_info[e->arg[0]->type].is_float;
+    if (!floats && !dtype_info[e->type].is_float)
+        return put_definition(t, e, arg);
+    int *copy = NEW(t->arena, e->n, int);
+    for (int i = 0; i < e->n; i++)
+        copy[i] = arg[i];
+    Op op = blank(OP_WIDE_CALL, -1, -1, -1);
+    op.arg = copy;
+    op.fn = e->fn;
+    op.type = e->arg[0]->type;
+    op.result = e->type;
+    return emit(t, op);
+}
+
 static int put_call(Tape *t, const Expr *e, int mask) {
-    int arg[3] = {-1, -1, -1};
+    int arg[MAX_ARGS] = {-1, -1, -1};
+    if (e->n > MAX_ARGS)
+        bug("%s has more than %d arguments", fn_info[e->fn].name, MAX_ARGS);
     for (int i = 0; i < e->n; i++)
         arg[i] = put_expr(t, e->arg[i], mask);
-    bool prim = fn_info[e->fn].prim;
+    if (!fn_info[e->fn].prim)
+        return put_wide(t, e, arg);
     if (e->fn == FN_select)
         return emit3(t, OP_PICK, arg[0], arg[1], arg[2]);
-    if (!prim && !dtype_info[e->arg[0]->type].is_float)
-        return put_definition(t, e, arg);
-    Op op = blank(prim ? OP_CALL : OP_WIDE_CALL, arg[0], arg[1], arg[2]);
+    Op op = blank(OP_CALL, arg[0], e->n > 1 ? arg[1] : -1, e->n > 2 ? arg[2] : -1);
     op.fn = e->fn;
     op.type = e->arg[0]->type;
     op.result = e->type;

@@ -53,6 +53,7 @@ typedef struct {
     int mask;                          /* OP_CHECK, OP_LOAD: lanes that count; -1 = all */
     int64_t k, add;
     Fn fn;
+    const int *arg;                    /* OP_WIDE_CALL: registers */
     DType type;                        /* of the arguments; OP_FROM_INT: of the result */
     DType result;                      /* OP_CALL, OP_WIDE_CALL */
     const void *data;

@@ -209,13 +209,14 @@ static void run_call(const Tape *t, const Op *op, int n) {
 }
 
 static void run_wide_call(const Tape *t, const Op *op, int n) {
-    Reg *to = t->reg[op->to];
-    const int reg[3] = {op->a, op->b, op->c};
+    const bool floats = dtype_info[op->type].is_float;
+    double x[MAX_ARGS] = {0};
     for (int i = 0; i < n; i++) {
-        double x[3] = {0};
-        for (int k = 0; k < fn_info[op->fn].nargs; k++)
-            x[k] = t->reg[reg[k]]->f[i];
-        put(to, i, op->result, fun_eval_wide(op->fn, x));
+        for (int k = 0; k < fn_info[op->fn].nargs; k++) {
+            const Reg *r = t->reg[op->arg[k]];
+            x[k] = floats ? r->f[i] : (double)r->i[i];
+        }
+        put(t->reg[op->to], i, op->result, fun_eval_wide(op->fn, x));
     }
 }
 
