@@ -65,18 +65,28 @@ Fn fold_fn(Fold f);                    /* FN_add, FN_max, FN_min, FN_mul */
 /* The row of an op or a node in text: parsed with the operands' types and attributes.
  *   O[n,f,y<(X.2-W.2)/s+1] += X[n,c,y*s+u] * W[f,c,u]        reads by operand name
  *   O[..] = max(A[..], B[..])      `..` all other dims; operands broadcast as in numpy
- *   O[a.., i<X.a+p, b..] = ...     named runs of dims, as long as attribute `a` says
+ *   O[a.., i<X.a+p, b..] = ...     named runs of dims, as long as attribute `a` says; no
+ *                                  broadcast; one without an attribute takes what is left
+ *   O[a..,r..:keep,b..] += ...     in the result: dims of extent 1, or none if keep is 0
+ *   O[..<@shape], O[..@perm]       a run's extents, or the order of its dims, from a list
+ *                                  (in a shape 0 is X's extent there, -1 what is left)
  *   O[..] = X[#]                   # as subscripts: the result's element number taken apart
  *   u32(#)                         # as a value: the result's element number
- *   X.2, X.a                       extent of a dim (a: number in an attribute)
- *   +=[u,v,c]                      order of reduction, outermost first
+ *   X.2, X.a, X.a..b, X.count      extent of a dim (a: number in an attribute), product of b
+ *                                  extents from a on, product of all; below 0 from the end
+ *   +=[u,v,c]                      order of reduction, outermost first (the batch always is)
  *   += max= min= *= =  ; argmax= argmin= yield result 1 too; `scatter +=`
  *   when(c && c, a, b)             c: comparisons of integer expressions
- * A read that may fall outside its operand becomes when(inside, term, identity); in an
- * equation without reduction that is an error. */
+ *   need X.1 == g*W.1 && g > 0: O[..  what must hold of shapes and attributes
+ *   matmul: O[i,j] ...             a name that leads in messages
+ * Indices take their range from `i<..` or from the dims they subscript alone. One of extent
+ * 1 that is not the batch is 0. A read that may fall outside its operand becomes
+ * when(inside, term, identity); in an equation without reduction that is an error. What
+ * eq_print wrote is read back as it stands. */
+typedef enum { ATTR_INT, ATTR_FLOAT, ATTR_LIST } AttrKind;
 typedef struct {
     const char *name;
-    enum { ATTR_INT, ATTR_FLOAT, ATTR_LIST } kind;
+    AttrKind kind;
     int64_t i;                         /* ATTR_INT; ATTR_LIST: length */
     double f;                          /* ATTR_FLOAT */
     const int64_t *list;

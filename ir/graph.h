@@ -94,7 +94,8 @@ Ref graph_argsort(Graph *g, Ref x, bool descending);   /* stable */
 /* An op of the table: {NULL} and an error at loc if sources or attributes do not fit. */
 Ref graph_op(Graph *g, Loc loc, const char *op, int nsrc, const Ref *src, int nattr,
              const Attr *attr);
-/* Row text given in place. `out`: result's dtype, NDTYPE = that of the body. Operand
+/* Row text given in place: equations with ';' between, of which later ones read the results
+ * of earlier ones by name. `out`: last result's dtype, NDTYPE = that of the body. Operand
  * names are A, B, C, ... in the order of src. Errors are bugs: for our own use. */
 Ref graph_text(Graph *g, const char *eq, int nsrc, const Ref *src, int nattr,
                const Attr *attr, DType out);
@@ -119,5 +120,17 @@ typedef struct {
 extern const OpInfo op_info[];
 extern const int op_count;
 const OpInfo *op_find(const char *name);
+/* The columns taken apart; both return how many. Names are not 0-terminated. */
+enum { MAX_ATTRS = 16, MAX_SOURCES = 8 };
+typedef struct {
+    const char *name;
+    size_t len;
+    AttrKind kind;
+    bool has_default;
+    double value;                      /* the default */
+} OpAttr;
+typedef struct { const char *name; size_t len; bool optional; } OpSource;
+int op_attrs(const OpInfo *o, OpAttr *out);
+int op_sources(const OpInfo *o, OpSource *out);
 
 #endif

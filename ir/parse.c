@@ -385,7 +385,7 @@ int parse_subs(Parser *ps, const Ix **sub) {
 
 /* --- guards --- */
 
-static Cond comparison(Parser *ps) {
+Cond parse_comparison(Parser *ps) {
     static const char *const ops[] = {"<=", ">=", "==", "<", ">"};
     Pool *p = ps->pool;
     const Ix *a = parse_ix(ps);
@@ -407,9 +407,9 @@ static Cond comparison(Parser *ps) {
 }
 
 Cond parse_cond(Parser *ps) {
-    Cond c = comparison(ps);
+    Cond c = parse_comparison(ps);
     while (parse_is(ps, "&&")) {
-        Cond d = comparison(ps);
+        Cond d = parse_comparison(ps);
         if (!ps->failed)
             c = cond_and(ps->pool, c, d);
     }

@@ -48,11 +48,12 @@ const Ix *parse_ix(Parser *ps);
 const Ix *parse_ix_op(Parser *ps, char op, const Ix *a, const Ix *b);
 /* `[a, b, ...]` into sub[MAX_RANK]: how many, -1 after an error. */
 int parse_subs(Parser *ps, const Ix **sub);
+Cond parse_comparison(Parser *ps);                     /* a <= b */
 Cond parse_cond(Parser *ps);                           /* a <= b && c == d && ... */
 /* Values: + - * / unary -, f(a, b), when(cond, a, b), numbers (2, 0x1p-24, inf, nan), which
  * take the type of what stands beside them or state it (1:u32). An integer expression in a
- * value stands in a conversion, f32(i + 1); printed, it is #f32(i+1). Vector forms as
- * x_print writes them. */
+ * value stands in a conversion, f32(i + 1), or num(i + 1), which is of its neighbours' type;
+ * printed, it is #f32(i+1). Vector forms as x_print writes them. */
 const Expr *parse_expr(Parser *ps);
 
 #endif

@@ -6,11 +6,11 @@
 /* What has been read so far. A number without a type waits for a neighbour that has one,
  * and so does a call of nothing but such numbers; integer expressions wait for a
  * conversion. */
-typedef enum { V_TYPED, V_IX, V_NUMBER, V_CALL, V_WHEN } ValKind;
+typedef enum { V_TYPED, V_IX, V_NUMBER, V_AS, V_CALL, V_WHEN } ValKind;
 typedef struct Val {
     ValKind kind;
     const Expr *e;                     /* V_TYPED */
-    const Ix *ix;                      /* V_IX */
+    const Ix *ix;                      /* V_IX, V_AS: num(ix) */
     double f;                          /* V_NUMBER */
     int64_t i;                         /* V_NUMBER, if whole */
     bool whole;
@@ -73,7 +73,7 @@ static const Expr *give_number(Parser *ps, const Val *v, DType t) {
 }
 
 static const Expr *make_call(Parser *ps, Fn fn, int n, const Val *arg, DType t) {
-    const Expr *e[3];
+    const Expr *e[MAX_ARGS];
     for (int i = 0; i < n; i++)
         if (!(e[i] = give(ps, &arg[i], fn_info[fn].rule == T_SELECT && i == 0 ? BOOL : t)))
             return NULL;
@@ -101,6 +101,8 @@ static const Expr *give(Parser *ps, const Val *v, DType t) {
         return NULL;
     case V_NUMBER:
         return give_number(ps, v, t);
+    case V_AS:
+        return x_ix(ps->pool, t, v->ix);
     case V_CALL:
         return make_call(ps, v->fn, v->n, v->arg, t);
     case V_WHEN: {
@@ -205,16 +207,26 @@ static int arguments(Parser *ps, Val *arg, int max) {
     return n;
 }
 
+/* num(ix): an integer expression as a number of its neighbours' type. */
+static Val as_number(Parser *ps) {
+    parse_need(ps, "(");
+    const Ix *ix = parse_ix(ps);
+    parse_need(ps, ")");
+    return ps->failed ? nothing() : (Val){.kind = V_AS, .ix = ix};
+}
+
 static Val call(Parser *ps, const char *name, size_t len) {
-    Val arg[3];
+    Val arg[MAX_ARGS];
     DType to;
     Fn fn;
+    if (len == 3 && !memcmp(name, "num", 3))
+        return as_number(ps);
     bool conversion = dtype_parse(name, len, &to);
     if (!conversion && !fn_parse(name, len, &fn)) {
         parse_fail(ps, "unknown function '%.*s'", (int)len, name);
         return nothing();
     }
-    int n = arguments(ps, arg, 3), want = conversion ? 1 : fn_info[fn].nargs;
+    int n = arguments(ps, arg, MAX_ARGS), want = conversion ? 1 : fn_info[fn].nargs;
     if (!ps->failed && n != want)
         parse_fail(ps, "%.*s takes %d argument%s, got %d", (int)len, name, want,
                    want == 1 ? "" : "s", n);
@@ -362,9 +374,9 @@ static Val named(Parser *ps) {
     ps->bare = false;
     const Expr *e = ps->value(ps, name, len);
     if (e && ps->bare) {
-        bool is_float = dtype_info[e->type].is_float;
-        return (Val){.kind = V_NUMBER, .whole = !is_float, .i = is_float ? 0 : e->u.i,
-                     .f = is_float ? e->u.num : (double)e->u.i};
+        double f = dtype_info[e->type].is_float ? e->u.num : (double)e->u.i;
+        bool whole = f >= -0x1p53 && f <= 0x1p53 && f == (double)(int64_t)f;
+        return (Val){.kind = V_NUMBER, .whole = whole, .i = whole ? (int64_t)f : 0, .f = f};
     }
     if (e || ps->failed)
         return e ? typed(e) : nothing();
