@@ -1,0 +1,237 @@
+/* From a model to a program: entries, gradient and optimizer as graphs, then the passes. */
+#include "train/program.h"
+
+#include <string.h>
+
+#include "train/optimizer.h"
+
+typedef struct {
+    Model *m;
+    const ProgramOptions *o;
+    Module mod;
+    int *in;                           /* all inputs, then labels: numbers in mod.input */
+    int ninput, nlabel, nupstream;
+} Build;
+
+static void block_add(Arena *a, Block *b, const char *name, const Type *t, double init) {
+    Slot s = {.name = name, .type = *t, .offset = size_align(b->bytes, 64), .init = init};
+    b->bytes = s.offset + type_bytes(t);
+    PUSH(a, b->slot, b->n) = s;
+}
+
+const Slot *block_find(const Block *b, const char *name) {
+    for (int i = 0; i < b->n; i++)
+        if (strcmp(b->slot[i].name, name) == 0)
+            return &b->slot[i];
+    return NULL;
+}
+
+int program_entry(const Program *p, const char *name) {
+    for (int i = 0; i < p->nentry; i++)
+        if (strcmp(p->entry[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* --- declarations --- */
+
+static void add_inputs(Build *b, const Tensors *list) {
+    for (int i = 0; i < list->n; i++) {
+        const Tensor *t = &list->item[i];
+        block_add(b->mod.arena, &b->mod.input, t->name, &t->type, 0);
+        if (t->ranged) {
+            b->mod.input.slot[b->mod.input.n - 1].lo = t->lo;
+            b->mod.input.slot[b->mod.input.n - 1].hi = t->hi;
+        }
+    }
+}
+
+static const char *upstream_name(Build *b, int output) {
+    return strs_z(b->m->strs, arena_printf(b->mod.arena, "upstream.%s",
+                                           b->m->output.item[output].name));
+}
+
+static void declare(Build *b) {
+    Model *m = b->m;
+    Module *mod = &b->mod;
+    Type rng = {.dtype = U32, .rank = 1, .dim = {{4, false}}}, lr = {.dtype = F32};
+    add_inputs(b, &m->input);
+    b->ninput = mod->input.n;
+    add_inputs(b, &m->label);
+    b->nlabel = mod->input.n - b->ninput;
+    b->in = NEW(mod->arena, mod->input.n + m->output.n, int);
+    for (int i = 0; i < mod->input.n + m->output.n; i++)
+        b->in[i] = i;
+    for (int i = 0; i < m->param.n; i++)
+        block_add(mod->arena, &mod->param, m->param.item[i].name, &m->param.item[i].type, 0);
+    for (int i = 0; i < m->state.n; i++)
+        block_add(mod->arena, &mod->state, m->state.item[i].name, &m->state.item[i].type, 0);
+    block_add(mod->arena, &mod->value, strs_z(m->strs, "rng"), &rng, 0);
+    block_add(mod->arena, &mod->value, strs_z(m->strs, "lr"), &lr, m->set.train.lr);
+}
+
+/* --- entries --- */
+
+static void add_entry(Build *b, Graph *g, bool training, int nin) {
+    Module *mod = &b->mod;
+    g->strict = b->m->strict;
+    int n = mod->ngraph;
+    PUSH(mod->arena, mod->graph, mod->ngraph) = g;
+    PUSH(mod->arena, mod->info, n) = (EntryInfo){training, nin, b->in};
+}
+
+static bool wanted(const Build *b, const char *name) {
+    size_t n = strlen(name);
+    if (!b->o->only)
+        return true;
+    for (const char *at = b->o->only; at; at = strchr(at, ','), at = at ? at + 1 : NULL)
+        if (strncmp(at, name, n) == 0 && (at[n] == ',' || at[n] == 0))
+            return true;
+    return false;
+}
+
+static void outputs(Build *b, Graph *g, const Ref *ref) {
+    for (int i = 0; i < b->m->output.n; i++)
+        graph_result(g, TO_OUTPUT, b->m->output.item[i].name, ref[i]);
+}
+
+static void build_init(Build *b) {
+    Graph *g = model_init(b->m);
+    int n = 0;
+    OptState *s = b->o->training ? optimizer_state(b->m, &n) : NULL;
+    for (int i = 0; i < n; i++) {
+        Ref v = graph_number(g, s[i].type.dtype, s[i].init);
+        int64_t shape[MAX_RANK];
+        for (int d = 0; d < s[i].type.rank; d++)
+            shape[d] = s[i].type.dim[d].n;
+        Attr a = {.name = "shape", .kind = ATTR_LIST, .i = s[i].type.rank, .list = shape};
+        if (s[i].type.rank)
+            v = graph_op(g, (Loc){0}, "broadcast_to", 1, &v, 1, &a);
+        graph_result(g, TO_STATE, s[i].name, v);
+        block_add(b->mod.arena, &b->mod.state, s[i].name, &s[i].type, s[i].init);
+    }
+    if (wanted(b, "init"))
+        add_entry(b, g, false, 0);
+}
+
+static void build_forward(Build *b, const char *name, Mode mode) {
+    ModelGraph g = *model_graph(b->m, name, mode);
+    outputs(b, g.graph, b->o->raw ? g.raw : g.output);
+    add_entry(b, g.graph, false, b->ninput);
+}
+
+static void build_loss(Build *b) {
+    ModelGraph g = *model_graph(b->m, "loss", MODE_EVAL);
+    graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, "loss"), g.loss);
+    for (int i = 0; i < b->m->set.train.metrics.n; i++)
+        graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, b->m->set.train.metrics.item[i]),
+                     g.metric[i]);
+    add_entry(b, g.graph, false, b->ninput + b->nlabel);
+}
+
+/* Gradients of the trainable parameters; {NULL} for the others. */
+static Ref *gradients(Build *b, ModelGraph *g) {
+    int n = b->m->param.n, nwrt = 0;
+    Ref *grad = NEW(b->mod.arena, n + 1, Ref), *wrt = NEW(b->mod.arena, n + 1, Ref);
+    Ref *found = NEW(b->mod.arena, n + 1, Ref);
+    for (int i = 0; i < n; i++)
+        if (b->m->param.item[i].trainable && g->param[i].node)
+            wrt[nwrt++] = g->param[i];
+    graph_gradient(g->graph, 1, &g->loss, NULL, nwrt, wrt, found);
+    for (int i = 0, k = 0; i < n; i++)
+        if (b->m->param.item[i].trainable && g->param[i].node)
+            grad[i] = found[k++];
+    return grad;
+}
+
+static Ref zeros(Graph *g, const Type *t) {
+    Ref v = graph_number(g, t->dtype, 0);
+    int64_t shape[MAX_RANK];
+    for (int d = 0; d < t->rank; d++)
+        shape[d] = t->dim[d].n;
+    Attr a = {.name = "shape", .kind = ATTR_LIST, .i = t->rank, .list = shape};
+    return t->rank ? graph_op(g, (Loc){0}, "broadcast_to", 1, &v, 1, &a) : v;
+}
+
+static void build_grad(Build *b) {
+    ModelGraph g = *model_graph(b->m, "grad", b->o->eval ? MODE_EVAL : MODE_TRAIN);
+    Ref *grad = gradients(b, &g);
+    graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, "loss"), g.loss);
+    for (int i = 0; i < b->m->param.n; i++)
+        if (b->m->param.item[i].trainable)
+            graph_result(g.graph, TO_GRAD, b->m->param.item[i].name,
+                         grad[i].node ? grad[i] : zeros(g.graph, &b->m->param.item[i].type));
+    add_entry(b, g.graph, true, b->ninput + b->nlabel);
+}
+
+static void build_step(Build *b) {
+    ModelGraph g = *model_graph(b->m, "step", MODE_TRAIN);
+    Ref *grad = gradients(b, &g);
+    graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, "loss"), g.loss);
+    optimizer_step(b->m, g.graph, g.param, grad);
+    add_entry(b, g.graph, true, b->ninput + b->nlabel);
+}
+
+/* Gradients of sum(output * upstream) for parameters and floating inputs. */
+static void build_upstream(Build *b) {
+    Model *m = b->m;
+    ModelGraph g = *model_graph(m, "grad", b->o->eval ? MODE_EVAL : MODE_TRAIN);
+    int nwrt = 0, n = m->param.n + m->input.n;
+    Ref *seed = NEW(b->mod.arena, m->output.n + 1, Ref);
+    Ref *wrt = NEW(b->mod.arena, n + 1, Ref), *grad = NEW(b->mod.arena, n + 1, Ref);
+    for (int i = 0; i < m->output.n; i++) {
+        const char *name = upstream_name(b, i);
+        seed[i] = graph_leaf(g.graph, N_INPUT, name, ref_type(g.output[i]));
+        block_add(b->mod.arena, &b->mod.input, name, ref_type(g.output[i]), 0);
+    }
+    for (int i = 0; i < m->param.n; i++)
+        wrt[nwrt++] = g.param[i].node ? g.param[i]
+                    : graph_leaf(g.graph, N_PARAM, m->param.item[i].name, &m->param.item[i].type);
+    for (int i = 0; i < m->input.n; i++)
+        wrt[nwrt++] = g.input[i].node ? g.input[i]
+                    : graph_leaf(g.graph, N_INPUT, m->input.item[i].name, &m->input.item[i].type);
+    graph_gradient(g.graph, m->output.n, g.output, seed, nwrt, wrt, grad);
+    outputs(b, g.graph, g.output);
+    for (int i = 0; i < m->param.n; i++)
+        graph_result(g.graph, TO_GRAD, m->param.item[i].name,
+                     grad[i].node ? grad[i] : zeros(g.graph, &m->param.item[i].type));
+    for (int i = 0; i < m->input.n; i++) {
+        Ref r = grad[m->param.n + i];
+        if (r.node && dtype_info[m->input.item[i].type.dtype].is_float)
+            graph_result(g.graph, TO_OUTPUT,
+                         strs_z(m->strs, arena_printf(m->arena, "grad.%s", m->input.item[i].name)),
+                         r);
+    }
+    int *in = NEW(b->mod.arena, b->ninput + m->output.n, int);
+    for (int i = 0; i < b->ninput; i++)
+        in[i] = i;
+    for (int i = 0; i < m->output.n; i++)
+        in[b->ninput + i] = b->ninput + b->nlabel + i;
+    add_entry(b, g.graph, true, b->ninput + m->output.n);
+    b->mod.info[b->mod.ngraph - 1].in = in;
+}
+
+Program *program_build(Arena *a, Model *m, const ProgramOptions *o) {
+    Build b = {.m = m, .o = o};
+    b.mod = (Module){.arena = a, .pool = m->pool, .strs = m->strs, .diag = m->diag,
+                     .name = m->set.name, .strict = m->strict, .batch = m->batch,
+                     .target = o->target ? o->target : target_find("native"),
+                     .threads = o->threads > 0 ? o->threads : 1};
+    declare(&b);
+    build_init(&b);
+    if (wanted(&b, "forward"))
+        build_forward(&b, "forward", MODE_EVAL);
+    if (m->random && wanted(&b, "sample"))
+        build_forward(&b, "sample", MODE_SAMPLE);
+    if (o->upstream) {
+        build_upstream(&b);
+    } else if (o->training) {
+        if (wanted(&b, "loss"))
+            build_loss(&b);
+        if (wanted(&b, "grad"))
+            build_grad(&b);
+        if (wanted(&b, "step"))
+            build_step(&b);
+    }
+    return passes_run(&b.mod, &o->pass) ? b.mod.program : NULL;
+}

@@ -1,0 +1,31 @@
+/* Programs of a model: its entries, with gradient and optimizer, compiled. */
+#ifndef KILN_TRAIN_PROGRAM_H
+#define KILN_TRAIN_PROGRAM_H
+
+#include "frontend/model.h"
+#include "passes/pass.h"
+
+typedef struct {
+    const Target *target;              /* NULL: native */
+    int threads;                       /* the arena's scratch is for so many; 0: 1 */
+    bool training;                     /* loss, grad and step besides forward */
+    const char *only;                  /* comma-separated entries; NULL: all */
+    bool upstream;                     /* grad of the sum of outputs times inputs
+                                          "upstream.<output>", and of the inputs too */
+    bool raw;                          /* forward's outputs before `as` */
+    bool eval;                         /* grad in evaluation mode */
+    PassOptions pass;
+} ProgramOptions;
+
+/* Entries in the order init, forward, sample, loss, grad, step, as far as the model has
+ * them. forward: outputs. sample: outputs with dropout on. loss: "loss", then a metric
+ * each. grad: "loss" and TO_GRAD of every trainable parameter; upstream: outputs, and
+ * "grad.<input>" for floating inputs. step: "loss"; parameters and state are updated.
+ * Values: rng u32[4], lr f32. State: the model's, then the optimizer's
+ * ("<param>.momentum", "<param>.exp_avg" ...), which init sets. NULL after an error. */
+Program *program_build(Arena *a, Model *m, const ProgramOptions *o);
+
+const Slot *block_find(const Block *b, const char *name);
+int program_entry(const Program *p, const char *name);     /* -1: absent */
+
+#endif
