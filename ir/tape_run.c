@@ -56,40 +56,33 @@ void value_put(const Run *r, DType t, void *data, int64_t i, Num v) {
 
 static int64_t floor_div(int64_t a, int64_t k) { return a / k - (a % k < 0); }
 
-static int64_t integer(const Op *op, int64_t a, int64_t b) {
+#define EACH(expr) \
+    for (int i = 0; i < n; i++) { \
+        const int64_t x = a[i], y = b[i]; \
+        (void)x, (void)y; \
+        to[i] = (expr); \
+    } \
+    return
+
+static void run_integer(const Op *op, int n, int64_t *restrict to, const int64_t *a,
+                        const int64_t *b) {
+    const int64_t k = op->k, add = op->add;
     switch ((int)op->kind) {
-    case OP_LINE: return op->k * a + op->add;
-    case OP_PLUS: return a + op->k * b;
-    case OP_DIV:  return floor_div(a, op->k);
-    case OP_MOD:  return a - op->k * floor_div(a, op->k);
-    case OP_MIN:  return a < b ? a : b;
-    case OP_MAX:  return a > b ? a : b;
-    case OP_ABS:  return a < 0 ? -a : a;
-    case OP_NOT_NEGATIVE: return a >= 0;
-    case OP_ZERO: return a == 0;
-    case OP_AND:  return a && b;
-    case OP_BUT:  return a && !b;
-    case OP_INSIDE: return a >= 0 && a < op->k;
-    case OP_PLACE: return b ? a : -1;
+    case OP_LINE: EACH(k * x + add);
+    case OP_PLUS: EACH(x + k * y);
+    case OP_DIV:  EACH(floor_div(x, k));
+    case OP_MOD:  EACH(x - k * floor_div(x, k));
+    case OP_MIN:  EACH(x < y ? x : y);
+    case OP_MAX:  EACH(x > y ? x : y);
+    case OP_ABS:  EACH(x < 0 ? -x : x);
+    case OP_NOT_NEGATIVE: EACH(x >= 0);
+    case OP_ZERO: EACH(x == 0);
+    case OP_AND:  EACH(x & y);
+    case OP_BUT:  EACH(x & ~y);
+    case OP_INSIDE: EACH((x >= 0) & (x < k));
+    case OP_PLACE: EACH(y ? x : -1);
     }
     bug("tape operation %d", op->kind);
-}
-
-#define EACH(expr) \
-    for (int i = 0; i < n; i++) \
-        to->i[i] = (expr)
-
-/* The commonest ones without a switch for each point. */
-static void run_integer(const Op *op, int n, Reg *to, const Reg *a, const Reg *b) {
-    const int64_t k = op->k, add = op->add;
-    if (op->kind == OP_LINE)
-        EACH(k * a->i[i] + add);
-    else if (op->kind == OP_PLUS && k == 1)
-        EACH(a->i[i] + b->i[i]);
-    else if (op->kind == OP_PLUS)
-        EACH(a->i[i] + k * b->i[i]);
-    else
-        EACH(integer(op, a->i[i], b ? b->i[i] : 0));
 }
 
 /* --- memory --- */
@@ -103,7 +96,10 @@ static void put(Reg *r, int i, DType t, Num v) {
 
 static bool run_check(const Tape *t, const Op *op, int n) {
     const Reg *a = t->reg[op->a], *mask = op->mask < 0 ? NULL : t->reg[op->mask];
+    int64_t bad = 0;
     for (int i = 0; i < n; i++)
+        bad |= ((a->i[i] < 0) | (a->i[i] >= op->k)) & (mask ? mask->i[i] : 1);
+    for (int i = 0; bad && i < n; i++)
         if ((!mask || mask->i[i]) && (a->i[i] < 0 || a->i[i] >= op->k))
             return diag_error(t->run->loc,
                               "node %u reads operand %d at %lld, outside of dim %d of %lld",
@@ -115,9 +111,10 @@ static bool run_check(const Tape *t, const Op *op, int n) {
 static void run_load(const Tape *t, const Op *op, int n) {
     const Reg *at = t->reg[op->a], *mask = op->mask < 0 ? NULL : t->reg[op->mask];
     Reg *to = t->reg[op->to];
-    if (op->type == F32 && !t->run->wide && !mask) {
+    if (op->type == F32 && !t->run->wide) {
+        const float *data = op->data;
         for (int i = 0; i < n; i++)
-            to->f[i] = (double)((const float *)op->data)[at->i[i]];
+            to->f[i] = !mask || mask->i[i] ? (double)data[at->i[i]] : 0;
         return;
     }
     for (int i = 0; i < n; i++) {
@@ -234,8 +231,8 @@ bool tape_run(Tape *t, int count) {
         case OP_LINE: case OP_PLUS: case OP_DIV: case OP_MOD: case OP_MIN: case OP_MAX:
         case OP_ABS: case OP_NOT_NEGATIVE: case OP_ZERO: case OP_AND: case OP_BUT:
         case OP_INSIDE: case OP_PLACE:
-            run_integer(op, count, t->reg[op->to], t->reg[op->a],
-                        op->b < 0 ? NULL : t->reg[op->b]);
+            run_integer(op, count, t->reg[op->to]->i, t->reg[op->a]->i,
+                        t->reg[op->b < 0 ? op->a : op->b]->i);
             break;
         case OP_CHECK:
             if (!run_check(t, op, count))
