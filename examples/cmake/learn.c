@@ -1,11 +1,14 @@
 /* Trains the same network from nothing, on digits whose segments flicker. */
 #include "digits_train.h"
 
+#include <kiln/krt.h>
 #include <stdio.h>
+
+enum { THREADS = 2 };
 
 static _Alignas(DIGITS_TRAIN_ALIGN) unsigned char params[DIGITS_TRAIN_PARAMS_BYTES + 1],
     grads[DIGITS_TRAIN_GRADS_BYTES + 1], state[DIGITS_TRAIN_STATE_BYTES + 1],
-    arena[DIGITS_TRAIN_ARENA_BYTES(1) + 1];
+    arena[DIGITS_TRAIN_ARENA_BYTES(THREADS) + 1];
 
 static const unsigned char display[10] = {0x3f, 0x06, 0x5b, 0x4f, 0x66,
                                           0x6d, 0x7d, 0x07, 0x7f, 0x6f};
@@ -23,6 +26,9 @@ int main(void) {
     ctx.grads = grads;
     ctx.state = state;
     ctx.arena = arena;
+    ctx.pool = krt_pool_new(THREADS);
+    ctx.parallel = krt_parallel;
+    ctx.threads = THREADS;
     if (digits_train_init(&ctx, 1) != 0)
         return 2;
     for (int step = 0; step < 400; step++) {
@@ -41,6 +47,7 @@ int main(void) {
         if (step == 0)
             first = loss;
     }
+    krt_pool_free(ctx.pool);
     printf("loss %.4f, after 400 steps %.4f\n", (double)first, (double)loss);
     return !(loss < 0.1f && loss < first);
 }
