@@ -209,7 +209,19 @@ static bool prove(const Scope *s, const Ix *e, int guard, int *tries) {
     return false;
 }
 
+/* A loop of one turn is its only value: guards on what it is made of then apply. */
+static const Ix *without_single_turns(const Scope *s, const Ix *e) {
+    for (int i = s->nrange; i-- > 0;) {
+        const Range *r = &s->range[i];
+        int64_t c = r->lo == r->last ? ix_coef(e, r->var) : 0;
+        if (c)
+            e = replace(s->pool, e, c, ix_var(s->pool, r->var), r->lo);
+    }
+    return e;
+}
+
 bool scope_proves(const Scope *s, const Ix *e) {
     int tries = 0;
+    e = without_single_turns(s, e);
     return prove(s, e, 0, &tries);
 }
