@@ -33,7 +33,7 @@ static Dim range(Row *r) {
 }
 
 static bool check_extent(Row *r, const char *name, size_t len, int64_t n) {
-    return n >= 1 || parse_fail(&r->ps, "%.*s has an extent of %lld", (int)len, name,
+    return n >= 1 || parse_fail(&r->ps, "the extent of %.*s comes out as %lld", (int)len, name,
                                 (long long)n);
 }
 
@@ -283,9 +283,9 @@ static int number(const Row *r, int *of, int *nfree) {
 static void substitute(Row *r, Eq *e, const Type *t) {
     Pool *p = r->ps.pool;
     const Ix *map[ROW_VARS] = {0}, **store = NEW(r->ps.arena, r->nout, const Ix *);
-    Dim *ext = NEW(r->ps.arena, MAX_INDEX, Dim);
     int of[MAX_INDEX];
     e->nidx = number(r, of, &e->nfree);
+    Dim *ext = NEW(r->ps.arena, e->nidx, Dim);
     for (int i = 0; i < r->nidx; i++)
         map[i] = ix_const(p, 0);
     for (int i = 0; i < e->nidx; i++) {
@@ -400,8 +400,11 @@ static void needs(Row *r) {
         if (c.n == 0 || ps->failed)
             continue;
         Text why = {0};
-        explain(r, from, ps->at, &why);
-        parse_fail(ps, "needs %.*s, but %s", (int)(ps->at - from), from, why.n ? why.s : "");
+        const char *to = ps->at;
+        while (to > from && to[-1] == ' ')
+            to--;
+        explain(r, from, to, &why);
+        parse_fail(ps, "needs %.*s, but %s", (int)(to - from), from, why.n ? why.s : "not so");
         text_free(&why);
     } while (parse_is(ps, "&&"));
     parse_need(ps, ":");
