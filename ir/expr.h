@@ -26,20 +26,25 @@ typedef enum {
     T_F32, T_F64, T_I32, T_I64, T_U32, T_U64, T_U8  /* conversion to it */
 } TypeRule;
 
+/* What a defined function takes; see scalars.def. */
+typedef enum { TAKES_ANY, TAKES_FLOAT, TAKES_F32, TAKES_U32, TAKES_BOOL } FnTypes;
+
 typedef struct {
     const char *name;
     int nargs;
     TypeRule rule;
+    FnTypes types;                     /* FUN */
     bool prim;
     const char *c;                     /* PRIM: C spelling with $0 $1 $2, scalar */
     const char *llvm_f, *llvm_s, *llvm_u; /* PRIM: opcode for floats, signed, unsigned */
-    const char *def;                   /* FUN: definition, over a, b, c */
-    const char *grad;                  /* derivatives by argument, ';' between, over a b c
+    const char *def;                   /* FUN: definition, over a, b, c .. */
+    const char *grad;                  /* derivatives by argument, ';' between, over a b c ..
                                           and o, the result; "" = none */
     double ulp;                        /* FUN: stated accuracy in f32; 0 = exact */
 } FnInfo;
 extern const FnInfo fn_info[NFN];
 bool fn_parse(const char *name, size_t len, Fn *out);
+bool fn_takes(Fn fn, DType t);         /* arguments of that type; select: t beside a bool */
 
 typedef enum {
     X_NUM,                             /* constant */
@@ -109,15 +114,17 @@ bool x_uses_var(const Expr *e, int index);      /* index variable, anywhere */
 /* Guards and subscripts simplified over a box; guards that cannot hold disappear. */
 const Expr *x_simplify(Pool *p, const Expr *e, const Box *box);
 
-/* scalars (scalar.c) */
+/* scalars (scalar*.c) */
 const Expr *x_expand(Pool *p, const Expr *e);   /* defined functions into primitives */
+/* a*b where what a select or a guard chooses to be 0 stays 0, whatever the rest is. */
+const Expr *x_times(Pool *p, const Expr *a, const Expr *b);
 /* d e / d read, where `read` is an X_READ of a float type; NULL if zero. */
 const Expr *x_derive(Pool *p, const Expr *e, const Expr *read);
 /* Value of a primitive on constants, exactly as emitted code computes it. wide: f32
  * expressions are computed in f64, and defined functions by the C library. */
 typedef union { double f; int64_t i; } Num;
 Num prim_eval(Fn fn, DType argtype, const Num *arg);
-Num fun_eval_wide(Fn fn, const double *arg);
+Num fun_eval_wide(Fn fn, const double *arg);    /* .i where the result is no float */
 
 struct Names {                         /* spellings for printing; NULL fields: defaults */
     const char *const *var;            /* index variables: i0, i1 */
