@@ -230,9 +230,10 @@ const Expr *x_cast(Pool *p, DType to, const Expr *a) {
     if (a->type == to)
         return a;
     if (to == BOOL)
-        return x_call2(p, FN_ne, a, x_num(p, a->type, 0));
+        return x_call2(p, FN_ne, a, x_splat(p, a->lanes, x_num(p, a->type, 0)));
     if (a->type == BOOL)
-        return x_call3(p, FN_select, a, x_num(p, to, 1), x_num(p, to, 0));
+        return x_call3(p, FN_select, a, x_splat(p, a->lanes, x_num(p, to, 1)),
+                       x_splat(p, a->lanes, x_num(p, to, 0)));
     return x_call1(p, fn[to], a);
 }
 
