@@ -28,37 +28,6 @@ static Val value(Parser *ps);
 
 /* --- giving types --- */
 
-/* FUN's definitions are over a, b, c. */
-static const Expr *formal(Parser *ps, const char *name, size_t len) {
-    const DType *t = ps->user;
-    return len == 1 && *name >= 'a' && *name <= 'c' ? x_var(ps->pool, *t, 1, *name - 'a')
-                                                    : NULL;
-}
-
-static const Ix *no_index(Parser *ps, const char *name, size_t len) {
-    (void)ps, (void)name, (void)len;
-    return NULL;
-}
-
-/* Does fn take arguments of this type? A defined function takes what its definition does. */
-static bool takes(Parser *ps, Fn fn, DType t) {
-    const FnInfo *f = &fn_info[fn];
-    bool is_signed = t == I32 || t == I64;
-    if (f->prim) {
-        const char *how = dtype_info[t].is_float ? f->llvm_f : is_signed ? f->llvm_s
-                                                                         : f->llvm_u;
-        return *how != 0 || f->rule == T_SELECT;
-    }
-    if (dtype_info[t].is_float)
-        return true;
-    if (f->ulp > 0)
-        return false;
-    Parser def = {.pool = ps->pool, .arena = ps->arena, .at = f->def, .start = f->def,
-                  .end = f->def + strlen(f->def), .quiet = true, .user = &t,
-                  .depth = ps->depth + 100, .index = no_index, .value = formal, .number = t};
-    return parse_expr(&def) != NULL;
-}
-
 static const Expr *give(Parser *ps, const Val *v, DType t);
 
 static const Expr *give_number(Parser *ps, const Val *v, DType t) {
@@ -77,8 +46,8 @@ static const Expr *make_call(Parser *ps, Fn fn, int n, const Val *arg, DType t) 
     for (int i = 0; i < n; i++)
         if (!(e[i] = give(ps, &arg[i], fn_info[fn].rule == T_SELECT && i == 0 ? BOOL : t)))
             return NULL;
-    if (!takes(ps, fn, t)) {
-        parse_fail(ps, "%s is not for %s", fn_info[fn].name, dtype_info[t].name);
+    if (!fn_takes(fn, t)) {
+        parse_fail(ps, "'%s' does not take %s", fn_info[fn].name, dtype_info[t].name);
         return NULL;
     }
     return x_call(ps->pool, fn, n, e);
@@ -267,6 +236,8 @@ static Val guarded(Parser *ps) {
 
 /* --- printed and vector forms --- */
 
+static char peek(const Parser *ps) { return ps->at < ps->end ? *ps->at : 0; }
+
 /* #f32(ix) or #f32(ix; lanes, step); # alone is an integer. */
 static Val hash(Parser *ps) {
     const char *name;
@@ -274,7 +245,8 @@ static Val hash(Parser *ps) {
     DType t;
     int64_t lanes = 1, step = 0;
     ps->at++;
-    if (!parse_name(ps, &name, &len)) {
+    bool type = peek(ps) >= 'a' && peek(ps) <= 'z' && parse_name(ps, &name, &len);
+    if (!type) {
         const Ix *ix = ps->index(ps, "#", 1);
         if (!ix)
             parse_fail(ps, "unexpected '#'");
@@ -316,8 +288,6 @@ static Val tree(Parser *ps, const char *name, size_t len) {
 }
 
 /* --- numbers --- */
-
-static char peek(const Parser *ps) { return ps->at < ps->end ? *ps->at : 0; }
 
 /* The number may state its type: 1:u32. */
 static Val suffixed(Parser *ps, Val v) {
