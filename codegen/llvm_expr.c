@@ -251,7 +251,7 @@ static Val unmasked(Emit *e, const Expr *x) {
 }
 
 static Val call(Emit *e, const Expr *x) {
-    Val arg[3];
+    Val arg[MAX_ARGS];
     for (int i = 0; i < x->n; i++)
         arg[i] = ll_expr(e, x->arg[i]);
     return ll_call(e, x->fn, x->arg[x->n == 3]->type, x->type, x->lanes, x->n, arg);

@@ -56,25 +56,22 @@ static NumClass class_of(DType t) {
     bug("value without a type");
 }
 
-/* What a float that does not fit becomes, by x86's custom; u8 goes through i32. */
-static const struct { double above, below; bool open; int64_t other; } fits[NDTYPE] = {
+/* A float that fits lies between these (for open: strictly above); another becomes the
+ * least integer of the type, as prim_eval has it. */
+static const struct { double above, below; bool open; int64_t least; } fits[NDTYPE] = {
     [I32] = {-0x1p31, 0x1p31, false, INT32_MIN}, [I64] = {-0x1p63, 0x1p63, false, INT64_MIN},
-    [U32] = {-1, 0x1p32, true, -1},              [U64] = {-1, 0x1p64, true, -1},
+    [U32] = {-1, 0x1p32, true, 0}, [U64] = {-1, 0x1p64, true, 0}, [U8] = {-1, 0x1p8, true, 0},
 };
 
 static Val to_integer(Emit *e, DType from, DType to, int lanes, Val v) {
-    if (to == U8) {
-        v = to_integer(e, from, I32, lanes, v);
-        return LLVMBuildTrunc(e->b, v, ll_type(e, U8, lanes), "");
-    }
     Val lo = ll_splat(e, LLVMConstReal(e->value[from], fits[to].above), lanes);
     Val hi = ll_splat(e, LLVMConstReal(e->value[from], fits[to].below), lanes);
-    Val other = ll_splat(e, LLVMConstInt(e->value[to], (uint64_t)fits[to].other, true), lanes);
+    Val least = ll_splat(e, LLVMConstInt(e->value[to], (uint64_t)fits[to].least, true), lanes);
     Val in = LLVMBuildFCmp(e->b, fits[to].open ? LLVMRealOGT : LLVMRealOGE, v, lo, "");
     in = LLVMBuildAnd(e->b, in, LLVMBuildFCmp(e->b, LLVMRealOLT, v, hi, ""), "");
     LLVMOpcode op = fits[to].open ? LLVMFPToUI : LLVMFPToSI;
     return LLVMBuildSelect(e->b, in, LLVMBuildCast(e->b, op, v, ll_type(e, to, lanes), ""),
-                           other, "");
+                           least, "");
 }
 
 static Val cast(Emit *e, LLVMOpcode op, DType from, DType to, int lanes, Val v) {
@@ -134,7 +131,7 @@ static Val prim(Emit *e, Fn fn, DType from, DType to, int lanes, int n, Val *arg
 
 /* The body of a defined function, written over variables 0.. that stand for arg. */
 static Val body(Emit *e, const Expr *x, int lanes, Val *arg) {
-    Val v, in[3];
+    Val v, in[MAX_ARGS];
     switch ((int)x->kind) {
     case X_VAR:
         return arg[x->u.slot];
@@ -155,7 +152,7 @@ static Val body(Emit *e, const Expr *x, int lanes, Val *arg) {
 Val ll_call(Emit *e, Fn fn, DType from, DType to, int lanes, int n, Val *arg) {
     if (fn_info[fn].prim)
         return prim(e, fn, from, to, lanes, n, arg);
-    const Expr *var[3];
+    const Expr *var[MAX_ARGS];
     for (int i = 0; i < n; i++)
         var[i] = x_var(e->pool, from, 1, i);
     int mark = e->memo->n;

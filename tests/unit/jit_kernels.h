@@ -120,7 +120,7 @@ static const KernelText kernels[] = {
      "  let v2 = lt(%4[i0; $L, 1, $L], splat($L, 0:f32))\n"
      "  %1[i0; $L, 1, $L] = select(v1, v0*v0 + splat($L, 200:u8), neg(v0))\n"
      "  set v1 = or(and(v1, v2), xor(v2, le(v0, splat($L, 99:u8))))\n"
-     "  %3[i0; $L, 1, $L] = v1\n"
+     "  %3[i0; $L, 1, $L] = not(v1)\n"
      "}\n"},
     {"conversions",
      "arg %0 f32[64] in\n arg %1 i32[64] out\n arg %2 u32[64] out\n arg %3 u8[64] out\n"

@@ -275,27 +275,34 @@ static void test_kernels(void) {
         compare_all(kernels[i].name, kernels[i].text);
 }
 
+/* %1[i0] = fn(%0[i0], %0[i0+1], ...), and whatever comes out as a number. */
+static char *function_text(Arena *a, Fn fn, DType t) {
+    Text s = {0};
+    text_printf(&s, "arg %%0 %s[96] in\n arg %%1 f64[64] out\n"
+                "for i0 = 0 to 64 step $L free {\n", dtype_info[t].name);
+    for (int i = 0; i < fn_info[fn].nargs; i++)
+        text_printf(&s, "  let v%d = %%0[i0+%d; $L, 1, $L]\n", i, 3 * i);
+    text_printf(&s, "  %%1[i0; $L, 1, $L] = f64(%s(", fn_info[fn].name);
+    for (int i = 0; i < fn_info[fn].nargs; i++)
+        text_printf(&s, i ? ", v%d" : "v%d", i);
+    text_printf(&s, "))\n}\n");
+    char *text = arena_printf(a, "%s", s.s);
+    text_free(&s);
+    return text;
+}
+
 static void test_functions(void) {
-    for (int f = 0; f < NFN; f++) {
-        static const char *const args[] = {"v0", "v0, v1", "v0, v1, v2"};
-        char text[800];
-        if (fn_info[f].prim || fn_info[f].nargs < 1 || fn_info[f].nargs > 3 ||
-            strstr(fn_info[f].def, "xor(a"))
-            continue;                  /* xor(a ...): for integers */
-        World w = world_new();
-        snprintf(text, sizeof text,
-                 "arg %%0 f32[96] in\n arg %%1 f32[64] out\n"
-                 "for i0 = 0 to 64 step $L free {\n"
-                 "  let v0 = %%0[i0; $L, 1, $L]\n  let v1 = %%0[i0+5; $L, 1, $L]\n"
-                 "  let v2 = %%0[i0+9; $L, 1, $L]\n"
-                 "  %%1[i0; $L, 1, $L] = f32(%s(%s))\n}\n",
-                 fn_info[f].name, args[fn_info[f].nargs - 1]);
-        Kernel *k = parse(&w, expand(w.arena, text, 8));
-        if (k)
-            compare_all(fn_info[f].name, text);
-        CU_ASSERT_PTR_NOT_NULL(k);
-        arena_free(w.arena);
-    }
+    static const DType types[] = {F32, U32};
+    int count = 0;
+    Arena *a = arena_new();
+    for (int f = 0; f < NFN; f++)
+        for (size_t t = 0; t < COUNT(types); t++)
+            if (!fn_info[f].prim && fn_takes((Fn)f, types[t])) {
+                compare_all(fn_info[f].name, function_text(a, (Fn)f, types[t]));
+                count++;
+            }
+    arena_free(a);
+    CU_ASSERT(count > 40);
 }
 
 /* --- entries --- */
