@@ -9,13 +9,12 @@ static const char *indent_text(const Emit *e) {
     return blanks + (sizeof blanks - 1) - (n < sizeof blanks ? n : sizeof blanks - 1);
 }
 
-/* Where a line of at most `width` characters may end: behind a comma or before an
- * operator. */
+/* Where a line of at most `width` characters may end: behind a comma, or before an
+ * operator, which has blanks on both sides. */
 static size_t break_at(const char *s, size_t width) {
     for (size_t i = width; i > width / 3; i--) {
-        if (s[i] != ' ')
-            continue;
-        if (s[i - 1] == ',' || strchr("+-*?:&|<>=", s[i + 1]))
+        size_t op = s[i] == ' ' ? strspn(s + i + 1, "+-*?:&|") : 0;
+        if (s[i] == ' ' && (s[i - 1] == ',' || (op && s[i + 1 + op] == ' ')))
             return i;
     }
     return 0;
@@ -174,13 +173,13 @@ static void start(Emit *e, const Kernel *k) {
     e->scope = (Scope){.arena = e->arena, .pool = e->program->pool, .batch = e->program->batch};
     name_loops(e, &set, k->body, 0);
     for (int i = 0; i < k->nbuf; i++)
-        e->buf[i] = c_name(e, &set, k->buf[i].name, "b");
+        e->buf[i] = c_name(e, &set, k->buf[i].name, arena_printf(e->arena, "b%d", i));
     find_used(e);
 }
 
 Signature c_signature(Emit *e, const Kernel *k) {
     Signature s = {0};
-    start(e, k);
+    start(e, kernel_expand(e->arena, e->program->pool, k));
     s.buf = NEW(e->arena, k->nbuf + 1, int);
     s.name = NEW(e->arena, k->nbuf + 1, const char *);
     for (int i = 0; i < k->nbuf; i++) {
@@ -402,7 +401,7 @@ void c_kernel(Emit *e, const Kernel *k) {
     origin(e, k);
     c_open(e, "KERNEL void %s(%s)", k->name, params.s);
     locals(e);
-    body(e, k->body);
+    body(e, e->k->body);
     c_close(e);
     text_printf(e->out, "\n");
     text_free(&params);

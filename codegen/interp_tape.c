@@ -289,6 +289,7 @@ static void make_body(Maker *m, const Stmt *s) {
 
 Tape *interp_compile(Arena *a, Pool *p, const Kernel *k) {
     Tape *t = NEW(a, 1, Tape);
+    k = kernel_expand(a, p, k);
     Maker m = {.arena = a, .pool = p, .t = t, .mask = -1, .var = NEW(a, k->nvar + 1, int)};
     t->k = k;
     t->nreg = k->nloop + 1;            /* loop variables, then the batch */

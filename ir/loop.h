@@ -149,6 +149,8 @@ Stmt *stmt_comment(Arena *a, const char *text);
 int kernel_var(Arena *a, Kernel *k, DType t, int lanes);
 int kernel_loop(Kernel *k);                        /* a new loop variable */
 int kernel_buf(Arena *a, Kernel *k, Buf b);
+/* k, or a copy in which defined functions are written out as primitives (loop_expand.c). */
+const Kernel *kernel_expand(Arena *a, Pool *p, const Kernel *k);
 
 /* Memory beyond the plan: a kernel's locals lie in a thread's slice, from offset
  * kernel_local(k, buf) on, kernel_scratch(k) bytes in all. The arena holds
