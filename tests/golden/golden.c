@@ -247,7 +247,7 @@ static bool run(Golden *g, const char *file, const char *name) {
     if (!read_header(g, header, &passes) || !parse(g) || !sound(g, "as written"))
         return false;
     for (char *p = strtok(passes, ","); p; p = strtok(NULL, ",")) {
-        if (!run_pass(g, p) || !sound(g, "after the pass"))
+        if (!run_pass(g, p) || !sound(g, arena_printf(g->arena, "after %s", p)))
             return false;
         arena_reset(g->m.temp);
     }
