@@ -1,5 +1,5 @@
-/* The JIT against the interpreter, bit for bit: kernels in text form, and a program whose
- * calls use every kind of place. Skipped where the JIT's module is not installed. */
+/* The JIT against the interpreter, bit for bit, on kernels in text form. Skipped where the
+ * JIT's module is not installed. */
 #define _GNU_SOURCE
 #include "codegen/exec.h"
 #include "jit_kernels.h"
@@ -305,114 +305,9 @@ static void test_functions(void) {
     CU_ASSERT(count > 40);
 }
 
-/* --- entries --- */
-
-/* out[t] = in[t]*param + value + const[t], over t by a loop of calls; the last sum goes to
- * state by way of the arena, three kernels' worth of places. */
-static Program *places_program(World *w) {
-    static const char text[] =
-        "kernel \"k0\" {\n arg %0 f32[4] in\n arg %1 f32[1] in\n arg %2 f32[1] in\n"
-        " arg %3 f32[4] in\n arg %4 f32[4] out\n arg %5 f32[4] out\n"
-        "for i0 = 0 to 4 free {\n %4[i0] = %0[i0]*%1[0] + %2[0] + %3[i0]\n"
-        " %5[i0] = %0[i0]\n}\n}\n";
-    static const float constants[8] = {1, 2, 3, 4, 5, 6, 7, 8};
-    Program *p = program_of(w, parse(w, text), "native");
-    Type type = {.dtype = F32, .rank = 1, .dim = {{8, false}}};
-    Type index = {.dtype = I32, .rank = 1, .dim = {{BATCH, true}}};
-    p->input.n = 2;
-    p->input.slot[0] = (Slot){.name = "x", .type = type};
-    p->input.slot[1] = (Slot){.name = "label", .type = index, .lo = 2, .hi = 9};
-    p->param.bytes = p->state.bytes = p->grad.bytes = 64;
-    p->value.n = 2;
-    p->value.slot = NEW(w->arena, 2, Slot);
-    p->value.slot[0] = (Slot){.name = "step", .type = {.dtype = U32, .rank = 0}, .init = 9};
-    p->value.slot[1] = (Slot){.name = "lr", .type = {.dtype = F32}, .offset = 4, .init = 0.25};
-    p->value.bytes = 8;
-    p->constant.bytes = sizeof constants;
-    p->const_data = (const unsigned char *)constants;
-    Entry *e = p->entry;
-    e->nin = 2;
-    e->in[1] = 1;
-    e->nout = 1;
-    e->out[0].type = type;
-    e->arena = 100;
-    Place place[] = {{AT_INPUT, 0, 16, -16}, {AT_PARAM, 0, 8, 0}, {AT_VALUE, 0, 4, 0},
-                     {AT_CONST, 0, 0, 16}, {AT_OUTPUT, 0, 0, 16}, {AT_ARENA, 0, 64, 4}};
-    Place copy[] = {{AT_ARENA, 0, 64, 0}, {AT_PARAM, 0, 8, 0}, {AT_VALUE, 0, 4, 0},
-                    {AT_CONST, 0, 16, 0}, {AT_STATE, 0, 16, 0}, {AT_GRAD, 0, 32, 0}};
-    Call calls[] = {{.kind = C_LOOP, .times = 2}, {.kind = C_KERNEL, .arg = place},
-                    {.kind = C_END}, {.kind = C_KERNEL, .arg = copy}};
-    e->ncall = COUNT(calls);
-    e->call = NEW(w->arena, COUNT(calls), Call);
-    memcpy(e->call, calls, sizeof calls);
-    e->call[1].arg = NEW(w->arena, COUNT(place), Place);
-    memcpy(e->call[1].arg, place, sizeof place);
-    e->call[3].arg = NEW(w->arena, COUNT(copy), Place);
-    memcpy(e->call[3].arg, copy, sizeof copy);
-    return p;
-}
-
-static void check_places(World *w, Backend backend) {
-    Program *p = places_program(w);
-    Exec *e = exec_new(w->arena, diag_nowhere(w->diag), p, (ExecOptions){.backend = backend});
-    CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-    KilnCtx *c = exec_ctx_new(w->arena, p, 1);
-    float x[8] = {1, 2, 3, 4, 10, 20, 30, 40}, y[8] = {0}, *param = c->params;
-    int32_t label[3] = {2, 8, 5};
-    const void *in[] = {x, label};
-    void *out[] = {y};
-    param[2] = 2;
-    CU_ASSERT_EQUAL(exec_run(e, 0, c, 3, in, out), 0);
-    for (int i = 0; i < 4; i++) {
-        CU_ASSERT_EQUAL(y[i], x[i + 4] * 2 + 0.25f + (float)(i + 1));
-        CU_ASSERT_EQUAL(y[i + 4], x[i] * 2 + 0.25f + (float)(i + 5));
-        /* the arena's four floats: x[4], then the second turn's copy of x[0..3] beyond it */
-        float kept = i ? x[i - 1] : x[4];
-        CU_ASSERT_EQUAL(((float *)c->grads)[8 + i], kept);
-        CU_ASSERT_EQUAL(((float *)c->state)[4 + i], kept * 2 + 0.25f + (float)(i + 5));
-    }
-    label[2] = 9;
-    CU_ASSERT_EQUAL(exec_run(e, 0, c, 3, in, out), 2);
-    CU_ASSERT_EQUAL(exec_run(e, 0, c, 2, in, out), 0);
-    label[0] = 1;
-    CU_ASSERT_EQUAL(exec_run(e, 0, c, 1, in, out), 2);
-    CU_ASSERT_EQUAL(exec_run(e, 0, c, 0, in, out), 1);
-    CU_ASSERT_EQUAL(exec_run(e, 0, c, BATCH + 1, in, out), 1);
-    in[0] = NULL;
-    CU_ASSERT_EQUAL(exec_run(e, 0, c, 3, in, out), 1);
-    exec_free(e);
-}
-
-static void test_places(void) {
-    World w = world_new();
-    check_places(&w, EXEC_JIT);
-    check_places(&w, EXEC_INTERP);
-    arena_free(w.arena);
-}
-
-static void test_ctx(void) {
-    World w = world_new();
-    Program *p = places_program(&w);
-    KilnCtx *c = exec_ctx_new(w.arena, p, 3);
-    uint32_t step;
-    float lr;
-    memcpy(&step, (char *)(c + 1), 4);
-    memcpy(&lr, (char *)(c + 1) + 4, 4);
-    CU_ASSERT_EQUAL(exec_ctx_bytes(p), (int64_t)sizeof(KilnCtx) + 8);
-    CU_ASSERT_EQUAL(step, 9);
-    CU_ASSERT_EQUAL(lr, 0.25f);
-    CU_ASSERT_EQUAL(c->threads, 3);
-    CU_ASSERT_EQUAL((uintptr_t)c->params % 64, 0);
-    CU_ASSERT_EQUAL((uintptr_t)c->state % 64, 0);
-    CU_ASSERT_EQUAL((uintptr_t)c->arena % 64, 0);
-    CU_ASSERT_PTR_NULL(c->parallel);
-    arena_free(w.arena);
-}
-
 int main(void) {
     static const UnitTest tests[] = {
-        {"ctx", test_ctx}, {"places", test_places}, {"kernels", test_kernels},
-        {"functions", test_functions},
+        {"kernels", test_kernels}, {"functions", test_functions},
     };
     if (missing()) {
         puts("skipped: the JIT is not installed");
