@@ -56,7 +56,8 @@ static void succeed(Work *w, int v, int n, const int *by) {
     while (w->seq[at] != v)
         at++;
     memmove(w->seq + at + n, w->seq + at + 1, (size_t)(w->nseq - at - 1) * sizeof *w->seq);
-    memcpy(w->seq + at, by, (size_t)n * sizeof *by);
+    for (int i = 0; i < n; i++)
+        w->seq[at + i] = by[i];
     w->nseq += n - 1;
 }
 
