@@ -1,4 +1,4 @@
-/* Tables of numbers as text: records are split, then read as numbers, each with its place. */
+/* Tables of numbers as text: records are split, their fields read as numbers. */
 #include "frontend/csv.h"
 
 #include <math.h>
@@ -25,7 +25,7 @@ typedef struct Reader {
     char separator;
     int n, cap;                        /* fields of the record that was read last */
     Field *field;
-    int first;                         /* the line that says how many fields there are */
+    int first;                         /* the line that says how many fields */
 } Reader;
 
 static Loc place(const Reader *r, int line, const char *line_start, const char *at) {
@@ -89,9 +89,9 @@ static bool read_quoted(Reader *r, Field *f) {
     bool blank = r->p < r->end && is_blank(r, *r->p);
     if (at_end(r) || at_separator(r) || blank)
         return true;
-    return diag_error(place(r, r->line, r->line_start, r->p),
-                      "got '%.1s' behind a closing quote, expected the end of the field",
-                      r->p);
+    return diag_error(
+        place(r, r->line, r->line_start, r->p),
+        "got '%.1s' behind a closing quote, expected the end of the field", r->p);
 }
 
 static bool read_field(Reader *r, Field *f) {
@@ -127,7 +127,7 @@ static bool read_record(Reader *r) {
         }
         skip_blanks(r);
         if (r->separator == ' ' && !at_end(r))
-            r->p--;                    /* blanks were the separator, one of them counts */
+            r->p--;                    /* blanks separated, one of them counts */
         if (at_end(r))
             return true;
     }
@@ -149,8 +149,8 @@ static bool next_record(Reader *r) {
 /* ---- numbers */
 
 static bool is_missing(const Field *f) {
-    static const char *const word[] = {"", "NA", "N/A", "NaN", "nan", "null", "NULL", "None",
-                                       "?"};
+    static const char *const word[] = {"",     "NA",   "N/A",  "NaN", "nan",
+                                       "null", "NULL", "None", "?"};
     for (size_t i = 0; i < COUNT(word); i++)
         if (strlen(word[i]) == f->n && !memcmp(word[i], f->s, f->n))
             return true;
@@ -185,8 +185,8 @@ static bool parse_number(const Field *f, double *x) {
     return parse_short(f->s, f->n, x) || (num_parse(f->s, f->n, x) && isfinite(*x));
 }
 
-static bool read_number(const Reader *r, const Field *f, const char *column, DType dtype,
-                        double *x) {
+static bool read_number(const Reader *r, const Field *f, const char *column,
+                        DType dtype, double *x) {
     const int n = f->n > 40 ? 40 : (int)f->n;
     if (is_missing(f))
         return diag_error(field_loc(r, f), "field '%s' has no value, expected a number",
@@ -195,8 +195,8 @@ static bool read_number(const Reader *r, const Field *f, const char *column, DTy
         return diag_error(field_loc(r, f), "field '%s': got '%.*s', expected a number",
                           column, n, f->s);
     if (dtype == F32 && isinf((float)*x))
-        return diag_error(field_loc(r, f), "field '%s': %.*s is too large for f32", column,
-                          n, f->s);
+        return diag_error(field_loc(r, f), "field '%s': %.*s is too large for f32",
+                          column, n, f->s);
     return true;
 }
 
@@ -207,7 +207,9 @@ static bool read_number(const Reader *r, const Field *f, const char *column, DTy
 static char find_separator(const Reader *r) {
     static const char list[] = "\t;, ";
     bool has[sizeof list] = {false}, quoted = false;
-    for (const char *p = r->p; p < r->end && (quoted || (*p != '\n' && *p != '\r')); p++) {
+    for (const char *p = r->p; p < r->end; p++) {
+        if (!quoted && (*p == '\n' || *p == '\r'))
+            break;
         const char *s = *p ? strchr(list, *p) : NULL;
         quoted ^= *p == '"';
         if (s && !quoted)
@@ -302,8 +304,9 @@ static int *pick_columns(const Reader *r, Loc loc, const char *const *name,
         if (pick[i] >= 0)
             continue;
         const char *near = diag_nearest(o->column[i], name, (size_t)r->n);
-        ok = diag_error(loc, "'%s' has no column '%s'%s%s%s", r->src->name, o->column[i],
-                        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+        ok = diag_error(loc, "'%s' has no column '%s'%s%s%s", r->src->name,
+                        o->column[i], near ? "; did you mean '" : "", near ? near : "",
+                        near ? "'?" : "");
     }
     return ok ? pick : NULL;
 }
@@ -318,7 +321,8 @@ static int64_t most_rows(const Reader *r, int fields) {
     return lines < bytes / fields + 1 ? lines : bytes / fields + 1;
 }
 
-static bool read_row(const Reader *r, int fields, const int *pick, Csv *out, int64_t row) {
+static bool read_row(const Reader *r, int fields, const int *pick, Csv *out,
+                     int64_t row) {
     if (r->n != fields) {
         Loc at = r->n > fields ? field_loc(r, &r->field[fields])
                                : place(r, r->line, r->line_start, r->p);
@@ -387,8 +391,8 @@ static bool decode(Reader *r, Loc loc, char *text, size_t size, const CsvOptions
     if (!open_text(r, text, size, o->skip))
         return false;
     if (!next_record(r))
-        return diag_error((Loc){r->src, 0, 0}, o->skip ? "there are no records behind the "
-                          "lines skipped" : "there are no records in it");
+        return diag_error((Loc){r->src, 0, 0}, "there are no records %s",
+                          o->skip ? "behind the lines skipped" : "in it");
     r->separator = o->separator ? o->separator : find_separator(r);
     r->first = r->line;
     if (!read_record(r))

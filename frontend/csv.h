@@ -18,14 +18,14 @@ typedef struct CsvOptions {
 typedef struct Csv {
     const Source *src;                 /* for errors about a row: {src, line[row], 1} */
     int ncolumn;
-    const char **column;               /* names; "c1", "c2" ... where there is no header */
+    const char **column;               /* names; c1, c2 ... without a header */
     Tensor table;                      /* [rows, ncolumn] */
     int32_t *line;                     /* of each row, from 1 */
 } Csv;
 
 /* Plain or gzip'd. Every record must have as many fields as the first; quotes "a ""b"""
- * may hold separators and line ends; empty lines count for nothing. A missing value (empty,
- * NA, NaN, null, ?) is an error, as is a number that the dtype does not hold. */
+ * may hold separators and line ends; empty lines count for nothing. A missing value
+ * (empty, NA, NaN, null, ?) is an error, as is a number that the dtype does not hold. */
 bool csv_read(Arena *a, Loc loc, const char *path, const CsvOptions *o, Csv *out);
 
 #endif

@@ -84,8 +84,11 @@ static uint64_t widen(Element e, uint64_t u) {
     case ELEMENT_BOOL:
         return u != 0;
     case ELEMENT_F32: case ELEMENT_F64: case ELEMENT_I32: case ELEMENT_I64:
-    case ELEMENT_U32: case ELEMENT_U64: case ELEMENT_U8: case ELEMENT_U16: case NELEMENT:
-        break;
+    case ELEMENT_U32:
+    case ELEMENT_U64:
+    case ELEMENT_U8:
+    case ELEMENT_U16:
+    case NELEMENT: break;
     }
     return u;
 }

@@ -1,4 +1,4 @@
-/* How files store numbers: one table for all formats, and the conversion to our types. */
+/* How files store numbers: one table for all formats. */
 #ifndef KILN_FRONTEND_ELEMENT_H
 #define KILN_FRONTEND_ELEMENT_H
 
@@ -11,9 +11,9 @@ typedef enum {
 } Element;
 
 typedef struct ElementInfo {
-    const char *npy;                   /* code behind the byte order, "" if there is none */
+    const char *npy;                   /* code behind the byte order, "" = none */
     const char *safetensors;
-    int idx;                           /* third byte of the magic, 0 if there is none */
+    int idx;                           /* third byte of the magic, 0 = none */
     int bytes;                         /* in the file */
     DType dtype;                       /* in memory: the same, or wider */
 } ElementInfo;

@@ -3,7 +3,7 @@
 
 #include <zlib.h>
 
-enum { WINDOW = 15 + 16, STEP = 1 << 30 }; /* gzip headers only; zlib counts in unsigned */
+enum { WINDOW = 15 + 16, STEP = 1 << 30 }; /* gzip only; zlib counts in unsigned */
 
 bool gzip_is(const void *bytes, size_t size) {
     const unsigned char *b = bytes;
@@ -15,8 +15,8 @@ static unsigned step(size_t n) {
 }
 
 /* Runs zlib over all members until `limit` bytes are out or the input is used up. */
-static bool expand(z_stream *z, Arena *a, Loc file, const unsigned char *in, size_t size,
-                   size_t limit, unsigned char **out, size_t *got) {
+static bool expand(z_stream *z, Arena *a, Loc file, const unsigned char *in,
+                   size_t size, size_t limit, unsigned char **out, size_t *got) {
     size_t used = 0, n = 0, cap = limit < size * 4 ? limit : size * 4;
     unsigned char *p = arena_alloc(a, cap);
     int code = Z_OK;
@@ -36,7 +36,8 @@ static bool expand(z_stream *z, Arena *a, Loc file, const unsigned char *in, siz
         used = (size_t)(z->next_in - in);
         n = (size_t)(z->next_out - p);
         if (code == Z_BUF_ERROR && used == size)
-            return diag_error(file, "gzip data end after %zu bytes, in the middle", size);
+            return diag_error(file, "gzip data end after %zu bytes, in the middle",
+                              size);
         if (code != Z_OK && code != Z_STREAM_END)
             return diag_error(file, "gzip data are damaged near byte %zu: %s", used,
                               z->msg ? z->msg : "cannot go on");

@@ -29,18 +29,23 @@ static const char *shape_text(Arena *a, const Idx *x) {
 }
 
 /* b: the file's beginning, `size` bytes of it. */
-static bool read_header(Arena *a, Loc file, const unsigned char *b, size_t size, Idx *x) {
+static bool read_header(Arena *a, Loc file, const unsigned char *b, size_t size,
+                        Idx *x) {
     if (size < 4 || b[0] || b[1])
-        return diag_error(file, "not an IDX file: it does not begin with two zero bytes");
+        return diag_error(file,
+                          "not an IDX file: it does not begin with two zero bytes");
     if (!element_of_idx(b[2], &x->element))
-        return diag_error(file, "IDX element type 0x%02x is unknown, expected one of 08 09 "
-                          "0b 0c 0d 0e", b[2]);
+        return diag_error(file,
+                          "IDX element type 0x%02x is unknown, expected one of 08 09 "
+                          "0b 0c 0d 0e",
+                          b[2]);
     if (b[3] < 1 || b[3] > MAX_RANK)
-        return diag_error(file, "IDX header: got %d dims, expected 1 to %d", b[3], MAX_RANK);
+        return diag_error(file, "IDX header: got %d dims, expected 1 to %d", b[3],
+                          MAX_RANK);
     x->header = 4 + 4 * (size_t)b[3];
     if (size < x->header)
-        return diag_error(file, "IDX header is cut off: got %zu bytes, expected %zu", size,
-                          x->header);
+        return diag_error(file, "IDX header is cut off: got %zu bytes, expected %zu",
+                          size, x->header);
     x->type = (Type){.dtype = element_info[x->element].dtype, .rank = b[3]};
     for (int i = 0; i < b[3]; i++)
         x->type.dim[i].n = big32(b + 4 + 4 * i);

@@ -36,8 +36,8 @@ static bool next_is(Npy *r, const char *token) {
 
 static bool expected(const Npy *r, const char *what) {
     int n = r->end - r->p > 16 ? 16 : (int)(r->end - r->p);
-    return diag_error(r->file, "%s: bad npy header: got '%.*s', expected %s", r->what, n,
-                      r->p, what);
+    return diag_error(r->file, "%s: bad npy header: got '%.*s', expected %s", r->what,
+                      n, r->p, what);
 }
 
 static bool read_string(Npy *r, const char *what, const char **s, size_t *n) {
@@ -146,8 +146,8 @@ static bool read_header(Npy *r) {
         return expected(r, "nothing behind '}'");
     for (size_t i = 0; i < COUNT(field); i++)
         if (!(r->seen >> i & 1))
-            return diag_error(r->file, "%s: bad npy header: key '%s' is missing", r->what,
-                              field[i].key);
+            return diag_error(r->file, "%s: bad npy header: key '%s' is missing",
+                              r->what, field[i].key);
     return true;
 }
 
@@ -157,11 +157,12 @@ static bool read_header(Npy *r) {
 static size_t find_header(Npy *r, const unsigned char *b, size_t size) {
     size_t lead = MAGIC + 4;
     if (size < lead || memcmp(b, magic, MAGIC))
-        return diag_error(r->file, "%s: not an npy array: it does not begin with \\x93NUMPY",
+        return diag_error(r->file,
+                          "%s: not an npy array: it does not begin with \\x93NUMPY",
                           r->what);
     if (b[6] < 1 || b[6] > 3)
-        return diag_error(r->file, "%s: got npy version %d.%d, expected 1, 2 or 3", r->what,
-                          b[6], b[7]);
+        return diag_error(r->file, "%s: got npy version %d.%d, expected 1, 2 or 3",
+                          r->what, b[6], b[7]);
     size_t len = b[8] | (size_t)b[9] << 8;
     if (b[6] > 1) {
         lead += 2;
@@ -171,7 +172,8 @@ static size_t find_header(Npy *r, const unsigned char *b, size_t size) {
         return diag_error(r->file, "%s: npy header of %zu bytes, expected at most %d",
                           r->what, len, MAX_HEADER);
     if (size < lead + len)
-        return diag_error(r->file, "%s: npy header is cut off: got %zu bytes, expected %zu",
+        return diag_error(r->file,
+                          "%s: npy header is cut off: got %zu bytes, expected %zu",
                           r->what, size, lead + len);
     r->p = (const char *)b + lead;
     r->end = r->p + len;

@@ -4,8 +4,8 @@
 
 #include "frontend/tensor.h"
 
-/* Versions 1 to 3, either byte order, C or Fortran order; comes out row-major, small types
- * widened. The tensor's name is the file's, without folder and .npy. */
+/* Versions 1 to 3, either byte order, C or Fortran order; comes out row-major, small
+ * types widened. The tensor's name is the file's, without folder and .npy. */
 bool npy_read(Arena *a, Loc loc, const char *path, Tensor *out);
 bool npy_write(Loc loc, const char *path, const Tensor *t);
 

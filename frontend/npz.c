@@ -31,7 +31,8 @@ static zip_t *open_zip(Loc file, const void *bytes, size_t size, int flags) {
 static bool read_bytes(zip_t *z, zip_uint64_t i, void *to, uint64_t size) {
     zip_file_t *f = zip_fopen_index(z, i, 0);
     char more;
-    bool ok = f && zip_fread(f, to, size) == (zip_int64_t)size && zip_fread(f, &more, 1) == 0;
+    bool ok =
+        f && zip_fread(f, to, size) == (zip_int64_t)size && zip_fread(f, &more, 1) == 0;
     return (f && zip_fclose(f) == 0) && ok;
 }
 
@@ -48,9 +49,9 @@ static bool check_entry(Loc file, const char *what, const zip_stat_t *st, size_t
                           "8 (deflated)", what, st->comp_method);
     if (st->comp_size > size || st->size / MAX_RATIO > st->comp_size ||
         (st->comp_method == ZIP_CM_STORE && st->size != st->comp_size))
-        return diag_error(file, "%s: declares %llu bytes, packed in %llu of a file of %zu",
-                          what, (unsigned long long)st->size,
-                          (unsigned long long)st->comp_size, size);
+        return diag_error(
+            file, "%s: declares %llu bytes, packed in %llu of a file of %zu", what,
+            (unsigned long long)st->size, (unsigned long long)st->comp_size, size);
     return true;
 }
 
@@ -69,8 +70,8 @@ static bool read_entry(Arena *a, Arena *temp, Loc file, zip_t *z, zip_uint64_t i
         return false;
     void *bytes = arena_alloc(temp, st.size);
     if (!read_bytes(z, i, bytes, st.size))
-        return diag_error(file, "%s: cannot be read: it is cut off or its checksum is wrong",
-                          what);
+        return diag_error(
+            file, "%s: cannot be read: it is cut off or its checksum is wrong", what);
     Tensor t;
     if (!npy_decode(a, file, what, bytes, st.size, &t))
         return false;

@@ -45,9 +45,11 @@ static const char *shape_text(Arena *a, const Entry *e) {
 
 static bool read_dtype(Reader *r, Entry *e, const json_t *v) {
     if (!json_is_string(v))
-        return diag_error(r->file, "tensor '%s': dtype is not a string", e->tensor.name);
+        return diag_error(r->file, "tensor '%s': dtype is not a string",
+                          e->tensor.name);
     if (!element_of_safetensors(json_string_value(v), &e->element))
-        return diag_error(r->file, "tensor '%s': dtype '%.40s' is not supported, expected "
+        return diag_error(r->file,
+                          "tensor '%s': dtype '%.40s' is not supported, expected "
                           "one of F16 BF16 F32 F64 I8 I16 I32 I64 U8 U16 U32 U64 BOOL",
                           e->tensor.name, json_string_value(v));
     e->tensor.type.dtype = element_info[e->element].dtype;
@@ -64,7 +66,8 @@ static bool read_shape(Reader *r, Entry *e, const json_t *v) {
     for (int i = 0; i < e->tensor.type.rank; i++) {
         const json_t *d = json_array_get(v, (size_t)i);
         if (!json_is_integer(d) || json_integer_value(d) < 0)
-            return diag_error(r->file, "tensor '%s': shape[%d] is not a whole number from 0",
+            return diag_error(r->file,
+                              "tensor '%s': shape[%d] is not a whole number from 0",
                               e->tensor.name, i);
         e->tensor.type.dim[i].n = json_integer_value(d);
     }
@@ -74,14 +77,17 @@ static bool read_shape(Reader *r, Entry *e, const json_t *v) {
 static bool read_offsets(Reader *r, Entry *e, const json_t *v) {
     const json_t *b = json_array_get(v, 0), *c = json_array_get(v, 1);
     if (json_array_size(v) != 2 || !json_is_integer(b) || !json_is_integer(c))
-        return diag_error(r->file, "tensor '%s': data_offsets is not a pair of whole numbers",
+        return diag_error(r->file,
+                          "tensor '%s': data_offsets is not a pair of whole numbers",
                           e->tensor.name);
     e->begin = json_integer_value(b);
     e->end = json_integer_value(c);
     if (e->begin < 0 || e->end < e->begin || e->end > r->size)
-        return diag_error(r->file, "tensor '%s': got data_offsets [%lld, %lld], expected "
-                          "a range within the file's %lld bytes of data", e->tensor.name,
-                          (long long)e->begin, (long long)e->end, (long long)r->size);
+        return diag_error(r->file,
+                          "tensor '%s': got data_offsets [%lld, %lld], expected "
+                          "a range within the file's %lld bytes of data",
+                          e->tensor.name, (long long)e->begin, (long long)e->end,
+                          (long long)r->size);
     return true;
 }
 
@@ -108,15 +114,18 @@ static bool read_entry(Reader *r, const char *name, const json_t *v) {
             return false;
     }
     if (json_object_size(v) != COUNT(field))
-        return diag_error(r->file, "tensor '%s': got %zu keys, expected dtype, shape and "
-                          "data_offsets only", name, json_object_size(v));
+        return diag_error(r->file,
+                          "tensor '%s': got %zu keys, expected dtype, shape and "
+                          "data_offsets only",
+                          name, json_object_size(v));
     if (!type_count(&e->tensor.type, &e->count))
         return diag_error(r->file, "tensor '%s': %s is too large", name,
                           shape_text(r->temp, e));
     int64_t need = e->count * element_info[e->element].bytes;
     if (e->end - e->begin != need)
-        return diag_error(r->file, "tensor '%s': got %lld bytes of data, expected %lld for "
-                          "%s", name, (long long)(e->end - e->begin), (long long)need,
+        return diag_error(r->file,
+                          "tensor '%s': got %lld bytes of data, expected %lld for %s",
+                          name, (long long)(e->end - e->begin), (long long)need,
                           shape_text(r->temp, e));
     return true;
 }
@@ -128,8 +137,8 @@ static bool read_meta(Reader *r, json_t *v, Metas *out) {
         return diag_error(r->file, "%s is not a map", metadata);
     json_object_foreach(v, key, value) {
         if (!json_is_string(value))
-            return diag_error(r->file, "%s: the value of '%s' is not a string", metadata,
-                              key);
+            return diag_error(r->file, "%s: the value of '%s' is not a string",
+                              metadata, key);
         if (out)
             PUSH(r->arena, out->item, out->n) = (Meta){
                 arena_printf(r->arena, "%s", key),
@@ -152,12 +161,14 @@ static bool check_cover(Reader *r) {
         qsort(r->entry, (size_t)r->n, sizeof *r->entry, by_begin);
     for (int i = 0; i < r->n; at = r->entry[i++].end)
         if (r->entry[i].begin != at)
-            return diag_error(r->file, "tensor '%s': data begin at %lld, expected %lld: %s",
-                              r->entry[i].tensor.name, (long long)r->entry[i].begin,
-                              (long long)at, r->entry[i].begin < at
-                              ? "they overlap another tensor's" : "there is a hole");
+            return diag_error(
+                r->file, "tensor '%s': data begin at %lld, expected %lld: %s",
+                r->entry[i].tensor.name, (long long)r->entry[i].begin, (long long)at,
+                r->entry[i].begin < at ? "they overlap another tensor's"
+                                       : "there is a hole");
     return at == r->size ||
-           diag_error(r->file, "got %lld bytes of data, expected %lld for the tensors listed",
+           diag_error(r->file,
+                      "got %lld bytes of data, expected %lld for the tensors listed",
                       (long long)r->size, (long long)at);
 }
 
@@ -183,7 +194,8 @@ static void load(Reader *r, const char *data, Tensors *out) {
     }
 }
 
-static bool decode(Reader *r, const char *bytes, size_t size, Tensors *out, Metas *meta) {
+static bool decode(Reader *r, const char *bytes, size_t size, Tensors *out,
+                   Metas *meta) {
     uint64_t len = 0;
     if (size < LENGTH)
         return diag_error(r->file, "not a safetensors file: got %zu bytes, expected at "
@@ -191,11 +203,15 @@ static bool decode(Reader *r, const char *bytes, size_t size, Tensors *out, Meta
     for (int i = LENGTH; i-- > 0;)
         len = len << 8 | (unsigned char)bytes[i];
     if (len > MAX_HEADER)
-        return diag_error(r->file, "not a safetensors file: got a header of %llu bytes, "
-                          "expected at most %d", (unsigned long long)len, MAX_HEADER);
+        return diag_error(r->file,
+                          "not a safetensors file: got a header of %llu bytes, "
+                          "expected at most %d",
+                          (unsigned long long)len, MAX_HEADER);
     if (len > size - LENGTH)
-        return diag_error(r->file, "the file is cut off: got %zu bytes, expected a header "
-                          "of %llu", size, (unsigned long long)len);
+        return diag_error(r->file,
+                          "the file is cut off: got %zu bytes, expected a header "
+                          "of %llu",
+                          size, (unsigned long long)len);
     json_error_t e;
     json_t *root = json_loadb(bytes + LENGTH, len, JSON_REJECT_DUPLICATES, &e);
     if (!root)
@@ -243,7 +259,8 @@ static int64_t place(Tensor **sorted, int n, int64_t *begin) {
     return at;
 }
 
-static json_t *header_of(Tensor **sorted, int n, const int64_t *begin, const Metas *meta) {
+static json_t *header_of(Tensor **sorted, int n, const int64_t *begin,
+                         const Metas *meta) {
     json_t *root = json_object();
     bool ok = root != NULL;
     if (ok && meta && meta->n) {
@@ -277,8 +294,10 @@ static bool header_text(Loc file, Tensor **sorted, int n, const int64_t *begin,
     }
     text_printf(out, "%s%*s", json, (int)(padded - len), "");
     free(json);
-    return padded <= MAX_HEADER || diag_error(file, "cannot write: a header of %zu bytes is "
-                                              "larger than the format's 16 MiB", padded);
+    if (padded > MAX_HEADER)
+        return diag_error(file, "cannot write: got a header of %zu bytes, expected at "
+                          "most %d", padded, MAX_HEADER);
+    return true;
 }
 
 static bool check_names(Loc file, Tensor **sorted, int n) {
@@ -291,7 +310,8 @@ static bool check_names(Loc file, Tensor **sorted, int n) {
     return true;
 }
 
-bool safetensors_write(Loc loc, const char *path, const Tensors *list, const Metas *meta) {
+bool safetensors_write(Loc loc, const char *path, const Tensors *list,
+                       const Metas *meta) {
     Arena *temp = arena_new();
     Loc file = tensor_file(loc, path);
     Tensor **sorted = tensors_sorted(temp, list);

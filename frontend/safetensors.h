@@ -17,7 +17,8 @@ typedef struct Metas {
  * what stands under __metadata__ and may be NULL. */
 bool safetensors_read(Arena *a, Loc loc, const char *path, Tensors *out, Metas *meta);
 /* Names are sorted; the same tensors give the same bytes. `meta` may be NULL. */
-bool safetensors_write(Loc loc, const char *path, const Tensors *list, const Metas *meta);
+bool safetensors_write(Loc loc, const char *path, const Tensors *list,
+                       const Metas *meta);
 const char *metas_find(const Metas *list, const char *key);    /* NULL if absent */
 
 #endif

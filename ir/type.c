@@ -10,7 +10,8 @@ const DTypeInfo dtype_info[NDTYPE] = {
 
 bool dtype_parse(const char *name, size_t len, DType *out) {
     for (int i = 0; i < NDTYPE; i++)
-        if (strlen(dtype_info[i].name) == len && !memcmp(dtype_info[i].name, name, len)) {
+        if (strlen(dtype_info[i].name) == len &&
+            !memcmp(dtype_info[i].name, name, len)) {
             *out = (DType)i;
             return true;
         }

@@ -169,9 +169,10 @@ static int choose(Plan *p, const Segment *s) {
     return chosen;
 }
 
-/* Neighbours of the same height become one segment; `at` is changed, and those beside it. */
+/* Neighbours of the same height become one; `at` has changed, and those beside it. */
 static void merge(Plan *p, int at) {
-    for (int i = at + 2 < p->nsegment ? at + 2 : p->nsegment - 1; i > 0 && i >= at; i--) {
+    const int last = at + 2 < p->nsegment ? at + 2 : p->nsegment - 1;
+    for (int i = last; i > 0 && i >= at; i--) {
         Segment *s = &p->segment[i];
         if (s[-1].height != s->height)
             continue;
@@ -289,7 +290,7 @@ static double next_random(Plan *p) {
     return (double)(p->random >> 11) * 0x1p-53;
 }
 
-/* What reaches above the bound came too late: it gets more weight, and all is done again. */
+/* What reaches above the bound came too late: more weight for it, and all again. */
 static void repair(Plan *p) {
     const int64_t most = (int64_t)p->n * WORK_BUFFER;
     p->limit = p->work + (most < WORK_REPAIR ? most : WORK_REPAIR);

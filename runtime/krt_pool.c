@@ -48,7 +48,7 @@ struct KrtPool {
     Worker *worker;                    /* [0] is the caller */
 };
 
-/* gate_wait sleeps at most while the word is `word`; gate_wake, after a change, wakes all. */
+/* gate_wait sleeps while the word is `word`; gate_wake, after a change, wakes all. */
 #ifdef KRT_FUTEX
 static int gate_init(Gate *g, unsigned word) {
     atomic_init(&g->word, word);

@@ -25,7 +25,8 @@ const char *krt_strerror(KrtStatus status) {
     case KRT_NO_MEMORY: return "out of memory";
     case KRT_BAD_MAGIC: return "the file is not a weights file";
     case KRT_BAD_VERSION: return "the weights file has an unknown version";
-    case KRT_OTHER_LAYOUT: return "the weights have another layout than the code expects";
+    case KRT_OTHER_LAYOUT:
+        return "the weights have another layout than the code expects";
     case KRT_OTHER_SIZE: return "the weights have another size than the code expects";
     case KRT_TRUNCATED: return "the weights file is cut off";
     case KRT_TOO_LONG: return "the weights file is longer than its header says";
@@ -50,7 +51,8 @@ static uint64_t get_number(const unsigned char *p, int bytes) {
 
 /* CRC-32C of what stands before it and of the block, eight bytes at a time. The tables are
  * made anew each time: a few microseconds, and no state. */
-static uint32_t checksum(const unsigned char *header, const unsigned char *p, size_t n) {
+static uint32_t checksum(const unsigned char *header, const unsigned char *p,
+                         size_t n) {
     uint32_t t[8][256], c = ~UINT32_C(0);
     for (uint32_t i = 0; i < 256; i++) {
         uint32_t x = i;
@@ -85,7 +87,8 @@ static void make_header(unsigned char h[HEADER], uint64_t hash, const void *data
 }
 
 /* f: the whole file, `size` bytes of it. */
-static KrtStatus check(const unsigned char *f, uint64_t size, uint64_t hash, size_t bytes) {
+static KrtStatus check(const unsigned char *f, uint64_t size, uint64_t hash,
+                       size_t bytes) {
     if (size < sizeof magic || memcmp(f, magic, sizeof magic))
         return KRT_BAD_MAGIC;
     if (size < HEADER)
@@ -118,8 +121,9 @@ KrtStatus krt_weights_map(const char *path, uint64_t hash, size_t bytes, void **
         return KRT_CANNOT_READ;
     }
     const size_t size = (size_t)st.st_size;
-    unsigned char *f = size ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)
-                            : MAP_FAILED;
+    unsigned char *f =
+        size ? mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0)
+             : MAP_FAILED;
     close(fd);
     if (f == MAP_FAILED)
         return size ? KRT_CANNOT_READ : KRT_BAD_MAGIC;

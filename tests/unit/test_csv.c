@@ -89,14 +89,17 @@ static void headers(void) {
     gives(&c, ",x,\n0,1,2\n", "c1,x,c3 | 0,1,2");
     gives(&c, "-1,2\n3,4\n", "c1,c2 | -1,2 | 3,4");
     fails(&c, "a,b,a\n1,2,3\n",
-          "t.csv:1:5: error: two columns have the name 'a'\n    1 | a,b,a\n      |     ^\n");
+          "t.csv:1:5: error: two columns have the name 'a'\n    1 | a,b,a\n      |     "
+          "^\n");
     option.header = CSV_HEADER;
     gives(&c, "1990,1991\n1,2\n", "1990,1991 | 1,2");
     option.header = CSV_NO_HEADER;
-    fails(&c, "a,2\n", "t.csv:1:1: error: field 'c1': got 'a', expected a number\n"
-          "    1 | a,2\n      | ^\n"
-          "t.csv:1: note: this line is taken for a record; `skip: 1` would leave it out\n"
-          "    1 | a,2\n");
+    fails(
+        &c, "a,2\n",
+        "t.csv:1:1: error: field 'c1': got 'a', expected a number\n"
+        "    1 | a,2\n      | ^\n"
+        "t.csv:1: note: this line is taken for a record; `skip: 1` would leave it out\n"
+        "    1 | a,2\n");
     case_close(&c);
 }
 
@@ -104,7 +107,8 @@ static void headers(void) {
 static void skipped(void) {
     Case c;
     open_as(&c, (CsvOptions){.skip = 1});
-    gives(&c, "150,4,setosa,versicolor,virginica\n5.1,3.5,1.4,0.2,0\n4.9,3.0,1.4,0.2,0\n",
+    gives(&c,
+          "150,4,setosa,versicolor,virginica\n5.1,3.5,1.4,0.2,0\n4.9,3.0,1.4,0.2,0\n",
           "c1,c2,c3,c4,c5 | 5.1,3.5,1.4,0.2,0 | 4.9,3,1.4,0.2,0");
     CU_ASSERT_EQUAL(got.line[0], 2);
     fails(&c, "1,2\n3,4\n5,x\n", "t.csv:3:3: error: field 'c2': got 'x', expected a "
@@ -113,11 +117,12 @@ static void skipped(void) {
     option.skip = 2;
     gives(&c, "506,13,,\n\"one \" quote\r\nx,y\n1,2\n", "x,y | 1,2");
     option.skip = 0;
-    fails(&c, "150,4,setosa\n5.1,3.5,1.4\n",
-          "t.csv:1:7: error: field 'c3': got 'setosa', expected a number\n"
-          "    1 | 150,4,setosa\n      |       ^\n"
-          "t.csv:1: note: this line is taken for a record; `skip: 1` would leave it out\n"
-          "    1 | 150,4,setosa\n");
+    fails(
+        &c, "150,4,setosa\n5.1,3.5,1.4\n",
+        "t.csv:1:7: error: field 'c3': got 'setosa', expected a number\n"
+        "    1 | 150,4,setosa\n      |       ^\n"
+        "t.csv:1: note: this line is taken for a record; `skip: 1` would leave it out\n"
+        "    1 | 150,4,setosa\n");
     case_close(&c);
 }
 
@@ -137,18 +142,20 @@ static void columns(void) {
 static void numbers(void) {
     Case c;
     open_as(&c, (CsvOptions){.dtype = F64});
-    gives(&c, "0.1,-.5,5.,+7,1e-3,1E+2,007\n", "c1,c2,c3,c4,c5,c6,c7 | 0.1,-0.5,5,7,0.001,100,7");
+    gives(&c, "0.1,-.5,5.,+7,1e-3,1E+2,007\n",
+          "c1,c2,c3,c4,c5,c6,c7 | 0.1,-0.5,5,7,0.001,100,7");
     gives(&c, "123456789012345,0.123456789012345,12345678901234567890\n",
           "c1,c2,c3 | 123456789012345,0.123456789012345,1.2345678901234567e19");
     CU_ASSERT_TRUE(accepts(&c, "-0,2.2250738585072014e-308\n"));
     CU_ASSERT_TRUE(signbit(((double *)got.table.data)[0]));
     CU_ASSERT_EQUAL(((double *)got.table.data)[1], 0x1p-1022);
-    fails(&c, "x\n1e999\n", "t.csv:2:1: error: field 'x': got '1e999', expected a number\n"
+    fails(&c, "x\n1e999\n",
+          "t.csv:2:1: error: field 'x': got '1e999', expected a number\n"
           "    2 | 1e999\n      | ^\n");
     fails(&c, "x\ninf\n", "t.csv:2:1: error: field 'x': got 'inf', expected a number\n"
           "    2 | inf\n      | ^\n");
-    static const char *const bad[] = {"1e", "--1", "0x10", "1_000", "1.2.3", ".", "-", "1 2",
-                                      "5%", "1e5.5", "\xd9\xa1"};
+    static const char *const bad[] = {"1e", "--1", "0x10", "1_000", "1.2.3",   ".",
+                                      "-",  "1 2", "5%",   "1e5.5", "\xd9\xa1"};
     for (size_t i = 0; i < COUNT(bad); i++) {
         char text[64];
         int n = snprintf(text, sizeof text, "x,y\n1,%s\n", bad[i]);
@@ -156,7 +163,8 @@ static void numbers(void) {
     }
     option.dtype = F32;
     CU_ASSERT_TRUE(accepts(&c, "3.4e38,1e-50\n"));
-    fails(&c, "a,b\n3.4e39,1\n", "t.csv:2:1: error: field 'a': 3.4e39 is too large for f32\n"
+    fails(&c, "a,b\n3.4e39,1\n",
+          "t.csv:2:1: error: field 'a': 3.4e39 is too large for f32\n"
           "    2 | 3.4e39,1\n      | ^\n");
     case_close(&c);
 }
@@ -200,20 +208,26 @@ static void locales(void) {
 static void bad_records(void) {
     Case c;
     open_as(&c, (CsvOptions){0});
-    fails(&c, "a,b,c\n1,2,3\n4,5\n", "t.csv:3:4: error: got 2 fields, expected 3 as in line 1\n"
+    fails(&c, "a,b,c\n1,2,3\n4,5\n",
+          "t.csv:3:4: error: got 2 fields, expected 3 as in line 1\n"
           "    3 | 4,5\n      |    ^\n");
-    fails(&c, "a,b\n1,2,3,4\n", "t.csv:2:5: error: got 4 fields, expected 2 as in line 1\n"
+    fails(&c, "a,b\n1,2,3,4\n",
+          "t.csv:2:5: error: got 4 fields, expected 2 as in line 1\n"
           "    2 | 1,2,3,4\n      |     ^\n");
-    fails(&c, "temp,load\n1,\n", "t.csv:2:3: error: field 'load' has no value, expected a "
+    fails(&c, "temp,load\n1,\n",
+          "t.csv:2:3: error: field 'load' has no value, expected a "
           "number\n    2 | 1,\n      |   ^\n");
     fails(&c, "\xc3\xa9\xc3\xa9;b\n1;\xc3\xa9 NA\n",
           "t.csv:2:3: error: field 'b': got '\xc3\xa9 NA', expected a number\n"
           "    2 | 1;\xc3\xa9 NA\n      |   ^\n");
-    fails(&c, "a,b\n\"1\"x,2\n", "t.csv:2:4: error: got 'x' behind a closing quote, expected "
+    fails(&c, "a,b\n\"1\"x,2\n",
+          "t.csv:2:4: error: got 'x' behind a closing quote, expected "
           "the end of the field\n    2 | \"1\"x,2\n      |    ^\n");
-    fails(&c, "a,b\n1,\"2\n3,4\n", "t.csv:2:3: error: a quote is opened and never closed\n"
+    fails(&c, "a,b\n1,\"2\n3,4\n",
+          "t.csv:2:3: error: a quote is opened and never closed\n"
           "    2 | 1,\"2\n      |   ^\n");
-    fails(&c, "a,b\n1,\"x\"\n", "t.csv:2:3: error: field 'b': got 'x', expected a number\n"
+    fails(&c, "a,b\n1,\"x\"\n",
+          "t.csv:2:3: error: field 'b': got 'x', expected a number\n"
           "    2 | 1,\"x\"\n      |   ^\n");
     fails(&c, "a,b\n1,NaN\n2,null\n",
           "t.csv:2:3: error: field 'b' has no value, expected a number\n"

@@ -18,7 +18,11 @@ static void put_gz(Case *c, const void *bytes, size_t n, const char *mode) {
     CU_ASSERT_EQUAL(gzclose(f), Z_OK);
 }
 
-static const char images[] = "\0\0\x08\3" "\0\0\0\2" "\0\0\0\2" "\0\0\0\3" "abcdefghijkl";
+static const char images[] = "\0\0\x08\3"
+                             "\0\0\0\2"
+                             "\0\0\0\2"
+                             "\0\0\0\3"
+                             "abcdefghijkl";
 enum { IMAGES = sizeof images - 1 };
 
 static bool are_images(const Tensor *t) {
@@ -149,7 +153,8 @@ static void bomb(void) {
     case_reset(&c);
     put_gz(&c, "\0\0\x08\2\xff\xff\xff\xff\x00\0\0\x80x", 13, "wb");
     CU_ASSERT_FALSE(load(&c));
-    UNIT_SAME(c.said.s, "i.gz: error: got 13 bytes, expected 549755813772 for IDX shape "
+    UNIT_SAME(c.said.s,
+              "i.gz: error: got 13 bytes, expected 549755813772 for IDX shape "
               "[4294967295, 128] of 1 bytes each\n");
     case_close(&c);
 }

@@ -232,8 +232,8 @@ static void weights_bytes(void) {
     CU_ASSERT_EQUAL(krt_weights_write(c.path, hash, "abcdefghi", 9), KRT_OK);
     const char *f = case_get(&c, &n);
     CU_ASSERT_EQUAL_FATAL(n, HEADER + 9);
-    CU_ASSERT_FALSE(memcmp(f, "KRTW\1\0\0\0\xef\xcd\xab\x89\x67\x45\x23\x01\x09\0\0\0\0\0\0\0",
-                           24));
+    CU_ASSERT_FALSE(memcmp(
+        f, "KRTW\1\0\0\0\xef\xcd\xab\x89\x67\x45\x23\x01\x09\0\0\0\0\0\0\0", 24));
     memcpy(covered, f, 24);
     memcpy(covered + 24, f + HEADER, 9);
     uint32_t crc = crc32c(covered, sizeof covered);
@@ -271,10 +271,12 @@ static void weights_errors(void) {
         size_t at;
         KrtStatus expected;
     } flip[] = {
-        {0, KRT_BAD_MAGIC},     {3, KRT_BAD_MAGIC},     {4, KRT_BAD_VERSION},
-        {8, KRT_OTHER_LAYOUT},  {15, KRT_OTHER_LAYOUT}, {16, KRT_OTHER_SIZE},
-        {23, KRT_OTHER_SIZE},   {24, KRT_BAD_CHECKSUM}, {28, KRT_BAD_CHECKSUM},
-        {63, KRT_BAD_CHECKSUM}, {64, KRT_BAD_CHECKSUM}, {HEADER + BLOCK - 1, KRT_BAD_CHECKSUM},
+        {0, KRT_BAD_MAGIC},     {3, KRT_BAD_MAGIC},
+        {4, KRT_BAD_VERSION},   {8, KRT_OTHER_LAYOUT},
+        {15, KRT_OTHER_LAYOUT}, {16, KRT_OTHER_SIZE},
+        {23, KRT_OTHER_SIZE},   {24, KRT_BAD_CHECKSUM},
+        {28, KRT_BAD_CHECKSUM}, {63, KRT_BAD_CHECKSUM},
+        {64, KRT_BAD_CHECKSUM}, {HEADER + BLOCK - 1, KRT_BAD_CHECKSUM},
     };
     for (size_t i = 0; i < COUNT(flip); i++) {
         f[flip[i].at] ^= 1;
@@ -305,7 +307,8 @@ static void weights_whole_or_not(void) {
     CU_ASSERT_EQUAL(krt_weights_read(c.path, hash, back, BLOCK), KRT_OK);
     for (int i = 0; i <= KRT_BAD_CHECKSUM; i++)
         for (int k = 0; k < i; k++)
-            CU_ASSERT_TRUE(strcmp(krt_strerror((KrtStatus)i), krt_strerror((KrtStatus)k)));
+            CU_ASSERT_TRUE(
+                strcmp(krt_strerror((KrtStatus)i), krt_strerror((KrtStatus)k)));
     case_close(&c);
 }
 

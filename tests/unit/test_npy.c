@@ -1,4 +1,4 @@
-/* .npy: what NumPy writes is read, what is written is what NumPy writes, damage is found. */
+/* .npy: NumPy's files are read, ours are like NumPy's, damage is found. */
 #define _POSIX_C_SOURCE 200809L
 #include "frontend/npy.h"
 #include "tests/unit/format.h"
@@ -10,7 +10,8 @@ static bool read(Case *c) {
 }
 
 /* A file of version `major` with this header and these bytes of data. */
-static size_t make(char *out, int major, const char *header, const void *data, size_t n) {
+static size_t make(char *out, int major, const char *header, const void *data,
+                   size_t n) {
     size_t len = strlen(header), lead = major > 1 ? 12 : 10;
     memcpy(out, "\x93NUMPY", 6);
     out[6] = (char)major;
@@ -40,13 +41,15 @@ static bool is_shape(const Type *t, DType d, int rank, const int64_t *n) {
         same = t->dim[i].n == n[i] && !t->dim[i].batch;
     return same;
 }
-#define IS_SHAPE(d, ...) \
-    is_shape(&got.type, d, (int)COUNT(((int64_t[]){__VA_ARGS__})), (int64_t[]){__VA_ARGS__})
+#define IS_SHAPE(d, ...)                                           \
+    is_shape(&got.type, d, (int)COUNT(((int64_t[]){__VA_ARGS__})), \
+             (int64_t[]){__VA_ARGS__})
 
 /* The bytes of numpy.save("x.npy", numpy.arange(6, dtype="f4").reshape(2, 3)). */
 static void as_numpy_writes(void) {
     static const char expected[] =
-        "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }"
+        "\x93NUMPY\x01\x00\x76\x00{'descr': '<f4', 'fortran_order': False, 'shape': "
+        "(2, 3), }"
         "                                                          \n";
     const float v[] = {0, 1, 2, 3, 4, 5};
     Case c;
@@ -77,7 +80,8 @@ static void round_trip(void) {
                 t.dim[i].n = 1 + i % 2 + (rank == 1) * 4;
             Tensor x = tensor_new(c.arena, "x", &t);
             for (int64_t i = 0; i < type_bytes(&t); i++)
-                ((unsigned char *)x.data)[i] = (unsigned char)(d == BOOL ? i % 2 : i * 37);
+                ((unsigned char *)x.data)[i] =
+                    (unsigned char)(d == BOOL ? i % 2 : i * 37);
             CU_ASSERT_TRUE(npy_write(c.loc, c.path, &x));
             CU_ASSERT_TRUE_FATAL(read(&c));
             CU_ASSERT_TRUE(type_equal(&got.type, &t));
@@ -96,13 +100,16 @@ static void versions(void) {
         CU_ASSERT_TRUE(IS_SHAPE(F32, 2));
         CU_ASSERT_FALSE(memcmp(got.data, v, sizeof v));
     }
-    CU_ASSERT_TRUE(load(&c, 1, "{\"shape\": ( 2 , ), \"descr\":\"<f4\",\"fortran_order\" :False}",
-                        v, sizeof v));
-    CU_ASSERT_TRUE(load(&c, 1, "{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 1L)}",
+    CU_ASSERT_TRUE(
+        load(&c, 1, "{\"shape\": ( 2 , ), \"descr\":\"<f4\",\"fortran_order\" :False}",
+             v, sizeof v));
+    CU_ASSERT_TRUE(load(&c, 1,
+                        "{'descr': '<f4', 'fortran_order': False, 'shape': (2L, 1L)}",
                         v, sizeof v));
     CU_ASSERT_TRUE(IS_SHAPE(F32, 2, 1));
     CU_ASSERT_FALSE(load(&c, 4, h, v, sizeof v));
-    UNIT_SAME(c.said.s, "x.npy: error: array: got npy version 4.0, expected 1, 2 or 3\n");
+    UNIT_SAME(c.said.s,
+              "x.npy: error: array: got npy version 4.0, expected 1, 2 or 3\n");
     case_close(&c);
 }
 
@@ -120,22 +127,23 @@ static void fortran_order(void) {
                               "'shape': (2, 3, 4), }", v, sizeof v));
     CU_ASSERT_TRUE(IS_SHAPE(I32, 2, 3, 4));
     CU_ASSERT_FALSE(memcmp(got.data, expected, sizeof v));
-    CU_ASSERT_TRUE(load(&c, 1, "{'descr': '<i4', 'fortran_order': True, 'shape': (5, 0), }",
-                        v, 0));
+    CU_ASSERT_TRUE(load(
+        &c, 1, "{'descr': '<i4', 'fortran_order': True, 'shape': (5, 0), }", v, 0));
     case_close(&c);
 }
 
 static void other_elements(void) {
     Case c;
     case_open(&c, "x.npy");
-#define LOAD(descr, bytes) \
-    load(&c, 1, "{'descr': '" descr "', 'fortran_order': False, 'shape': (2,)}", bytes, \
-         sizeof bytes - 1)
+#define LOAD(descr, bytes)                                                       \
+    load(&c, 1, "{'descr': '" descr "', 'fortran_order': False, 'shape': (2,)}", \
+         bytes, sizeof bytes - 1)
     CU_ASSERT_TRUE_FATAL(LOAD(">f4", "\x3f\xc0\0\0\xc0\0\0\0"));
     CU_ASSERT_TRUE(IS_SHAPE(F32, 2));
     CU_ASSERT_EQUAL(((float *)got.data)[0], 1.5f);
     CU_ASSERT_EQUAL(((float *)got.data)[1], -2);
-    CU_ASSERT_TRUE_FATAL(LOAD(">i8", "\0\0\0\0\0\0\1\2\xff\xff\xff\xff\xff\xff\xff\xfe"));
+    CU_ASSERT_TRUE_FATAL(
+        LOAD(">i8", "\0\0\0\0\0\0\1\2\xff\xff\xff\xff\xff\xff\xff\xfe"));
     CU_ASSERT_EQUAL(((int64_t *)got.data)[0], 258);
     CU_ASSERT_EQUAL(((int64_t *)got.data)[1], -2);
     CU_ASSERT_TRUE_FATAL(LOAD("<i2", "\x01\x02\xff\x7f"));
@@ -189,7 +197,8 @@ static void bad_headers(void) {
     Case c;
     case_open(&c, "x.npy");
     fails(&c, HEAD("'<f4'", "False", "(4194305, 4194305, 211106198978564)"), 4,
-          "x.npy: error: array: shape f4 [4194305, 4194305, 211106198978564] is too large\n");
+          "x.npy: error: array: shape f4 [4194305, 4194305, 211106198978564] is too "
+          "large\n");
     fails(&c, HEAD("'<f4'", "False", "(99999999999999999999,)"), 4,
           "x.npy: error: array: an extent is larger than 2^63\n");
     fails(&c, HEAD("'<f4'", "False", "(3, 4)"), 44,
@@ -210,20 +219,25 @@ static void bad_headers(void) {
     fails(&c, HEAD("'|f4'", "False", "(3,)"), 4,
           "x.npy: error: array: element type '|f4' is not supported, expected one of "
           "f2 f4 f8 i1 i2 i4 i8 u1 u2 u4 u8 b1 behind < or >\n");
-    fails(&c, HEAD("[('a', '<f4')]", "False", "(3,)"), 4, "x.npy: error: array: bad npy "
+    fails(&c, HEAD("[('a', '<f4')]", "False", "(3,)"), 4,
+          "x.npy: error: array: bad npy "
           "header: got '[('a', '<f4')], ', expected an element type such as '<f4'\n");
     fails(&c, "{'descr': '<f4', 'shape': (3,)}", 4,
           "x.npy: error: array: bad npy header: key 'fortran_order' is missing\n");
     fails(&c, "{'descr': '<f4', 'descr': '<f4'}", 4,
           "x.npy: error: array: bad npy header: key 'descr' stands twice\n");
-    fails(&c, "{'descr': '<f4', 'color': 3}", 4, "x.npy: error: array: bad npy header: got "
+    fails(&c, "{'descr': '<f4', 'color': 3}", 4,
+          "x.npy: error: array: bad npy header: got "
           "''color': 3}', expected the keys descr, fortran_order and shape\n");
-    fails(&c, HEAD("'<f4'", "False", "(3,)") " x", 4,
-          "x.npy: error: array: bad npy header: got 'x', expected nothing behind '}'\n");
+    fails(
+        &c, HEAD("'<f4'", "False", "(3,)") " x", 4,
+        "x.npy: error: array: bad npy header: got 'x', expected nothing behind '}'\n");
     fails(&c, "", 0, "x.npy: error: array: bad npy header: got '', expected '{'\n");
-    case_fails(&c, read, "PK\3\4 not an array", 17, "x.npy: error: array: not an npy array: "
+    case_fails(&c, read, "PK\3\4 not an array", 17,
+               "x.npy: error: array: not an npy array: "
                "it does not begin with \\x93NUMPY\n");
-    case_fails(&c, read, "\x93NUMPY\2\0\xff\xff\xff\x7f", 12, "x.npy: error: array: npy "
+    case_fails(&c, read, "\x93NUMPY\2\0\xff\xff\xff\x7f", 12,
+               "x.npy: error: array: npy "
                "header of 2147483647 bytes, expected at most 65536\n");
     case_close(&c);
 }

@@ -1,4 +1,4 @@
-/* .npz: round trips, the same bytes each time, and everything that a zip file can lie about. */
+/* .npz: round trips, the same bytes each time, and what a zip file can lie about. */
 #define _POSIX_C_SOURCE 200809L
 #include "frontend/npz.h"
 #include "tests/unit/format.h"
@@ -88,8 +88,9 @@ static void same_bytes(void) {
     case_close(&c);
 }
 
-static const char array[] = "\x93NUMPY\1\0\x3b\0{'descr': '|u1', 'fortran_order': False, "
-                            "'shape': (3,), }  abc";
+static const char array[] =
+    "\x93NUMPY\1\0\x3b\0{'descr': '|u1', 'fortran_order': False, "
+    "'shape': (3,), }  abc";
 
 static void deflated(void) {
     Case c;
@@ -120,10 +121,11 @@ static void bad_entries(void) {
                               {"b.npy", array, sizeof array - 2, ZIP_CM_STORE}};
     zip_up(&c, not_npy, 2);
     CU_ASSERT_FALSE(read(&c));
-    UNIT_SAME(c.said.s,
-              "w.npz: error: entry 'a.npy': not an npy array: it does not begin with "
-              "\\x93NUMPY\n"
-              "w.npz: error: entry 'b.npy': got 2 bytes of data, expected 3 for u1 [3]\n");
+    UNIT_SAME(
+        c.said.s,
+        "w.npz: error: entry 'a.npy': not an npy array: it does not begin with "
+        "\\x93NUMPY\n"
+        "w.npz: error: entry 'b.npy': got 2 bytes of data, expected 3 for u1 [3]\n");
     case_fails(&c, read, "hello", 5,
                "w.npz: error: not a readable npz (zip) file: Not a zip archive\n");
     case_close(&c);
@@ -179,11 +181,12 @@ static void damage(void) {
     char *bytes = case_get(&c, &n);
     CU_ASSERT_EQUAL(case_truncate(&c, read, bytes, n), 0);
     case_flip(&c, read, bytes, n);
-    size_t data = 30 + 5;              /* behind the local header: all under the checksum */
+    size_t data = 30 + 5;              /* behind the local header: under a checksum */
     for (size_t i = data; i < data + 128 + 24; i++) {
         bytes[i] = (char)(bytes[i] ^ 4);
         CU_ASSERT_FALSE(case_try(&c, read, bytes, n));
-        UNIT_SAME(c.said.s, "w.npz: error: entry 'w.npy': cannot be read: it is cut off or "
+        UNIT_SAME(c.said.s,
+                  "w.npz: error: entry 'w.npy': cannot be read: it is cut off or "
                   "its checksum is wrong\n");
         bytes[i] = (char)(bytes[i] ^ 4);
     }
@@ -203,9 +206,14 @@ static void cannot_write(void) {
 
 int main(void) {
     static const UnitTest test[] = {
-        {"round trip", round_trip},   {"same bytes", same_bytes}, {"deflated", deflated},
-        {"bad entries", bad_entries}, {"lies", lies},             {"bomb", bomb},
-        {"damage", damage},           {"cannot write", cannot_write},
+        {"round trip", round_trip},
+        {"same bytes", same_bytes},
+        {"deflated", deflated},
+        {"bad entries", bad_entries},
+        {"lies", lies},
+        {"bomb", bomb},
+        {"damage", damage},
+        {"cannot write", cannot_write},
     };
     return unit_main("npz", test, COUNT(test));
 }

@@ -31,7 +31,8 @@ static int64_t slow_bound(const Case *c) {
     for (int i = 0; i < c->n; i++) {
         int64_t sum = 0;
         for (int j = 0; j < c->n; j++)
-            if (c->life[j].lower <= c->life[i].lower && c->life[j].upper > c->life[i].lower)
+            if (c->life[j].lower <= c->life[i].lower &&
+                c->life[j].upper > c->life[i].lower)
                 sum += c->life[j].size;
         most = sum > most && c->life[i].lower < c->life[i].upper ? sum : most;
     }
@@ -47,8 +48,9 @@ static int faults(const Case *c, int64_t align) {
         wrong += a->offset < 0 || a->offset % align || a->offset + a->size > c->size;
         for (int j = 0; j < i; j++) {
             const Life *b = &c->life[j];
-            wrong += b->lower < b->upper && a->lower < b->upper && b->lower < a->upper &&
-                     a->size && b->size && a->offset < b->offset + b->size && b->offset < a->offset + a->size;
+            wrong += b->lower < b->upper && a->lower < b->upper &&
+                     b->lower < a->upper && a->size && b->size &&
+                     a->offset < b->offset + b->size && b->offset < a->offset + a->size;
         }
     }
     return wrong;
@@ -95,9 +97,10 @@ static void hard_cases(void) {
         const char *name;
         double ratio;
     } row[] = {
-        {"A.1048576", 1.10}, {"B.1048576", 1.12}, {"C.1048576", 1.14}, {"D.1048576", 1.11},
-        {"E.1048576", 1.12}, {"F.1048576", 1.12}, {"G.1048576", 1.14}, {"H.1048576", 1.10},
-        {"I.1048576", 1.12}, {"J.1048576", 1.09}, {"K.1048576", 1.15}, {"example.12", 1},
+        {"A.1048576", 1.10}, {"B.1048576", 1.12}, {"C.1048576", 1.14},
+        {"D.1048576", 1.11}, {"E.1048576", 1.12}, {"F.1048576", 1.12},
+        {"G.1048576", 1.14}, {"H.1048576", 1.10}, {"I.1048576", 1.12},
+        {"J.1048576", 1.09}, {"K.1048576", 1.15}, {"example.12", 1},
     };
     const char *root = getenv("KILN_CONFORMANCE");
     int skipped = 0;

@@ -1,4 +1,4 @@
-/* safetensors: round trips, the exact bytes, and each way in which a header can be wrong. */
+/* safetensors: round trips, exact bytes, and each way in which a header can be wrong. */
 #define _POSIX_C_SOURCE 200809L
 #include "frontend/safetensors.h"
 #include "tests/unit/format.h"
@@ -39,7 +39,8 @@ static Tensor numbers(Arena *a, const char *name, DType d, int rank) {
         t.dim[i].n = 2 + i % 2;
     Tensor x = tensor_new(a, name, &t);
     for (int64_t i = 0; i < type_bytes(&t); i++)
-        ((unsigned char *)x.data)[i] = (unsigned char)(d == BOOL ? i % 3 == 0 : i * 29 + 7);
+        ((unsigned char *)x.data)[i] =
+            (unsigned char)(d == BOOL ? i % 3 == 0 : i * 29 + 7);
     return x;
 }
 
@@ -49,8 +50,11 @@ static void round_trip(void) {
     Tensors list = {0};
     for (int d = NDTYPE; d-- > 0;)
         for (int rank = 0; rank <= MAX_RANK; rank++)
-            tensors_add(c.keep, &list, numbers(c.keep, arena_printf(c.keep, "%s.\"%d\"\n\xc3\xa9",
-                                               dtype_info[d].name, rank), (DType)d, rank));
+            tensors_add(c.keep, &list,
+                        numbers(c.keep,
+                                arena_printf(c.keep, "%s.\"%d\"\n\xc3\xa9",
+                                             dtype_info[d].name, rank),
+                                (DType)d, rank));
     Metas m = {0};
     PUSH(c.keep, m.item, m.n) = (Meta){"format", "pt"};
     PUSH(c.keep, m.item, m.n) = (Meta){"step", "12\t\xc3\xa9"};
@@ -106,12 +110,13 @@ static void exact_bytes(void) {
     case_close(&c);
 }
 
-#define T(name, dtype, shape, offsets) \
-    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+#define T(name, dtype, shape, offsets)                       \
+    "\"" name "\":{\"dtype\":\"" dtype "\",\"shape\":" shape \
+    ",\"data_offsets\":" offsets "}"
 
 static void widened(void) {
-    static const char header[] = "{" T("h", "F16", "[2]", "[0,4]") "," T("b", "BF16", "[2]",
-                                 "[4,8]") "," T("s", "I16", "[1]", "[8,10]") "}";
+    static const char header[] = "{" T("h", "F16", "[2]", "[0,4]") "," T(
+        "b", "BF16", "[2]", "[4,8]") "," T("s", "I16", "[1]", "[8,10]") "}";
     char file[256];
     size_t n = make(file, header, 10);
     memcpy(file + n - 10, "\x00\x3c\x01\x80" "\xc0\x3f\x80\x7f" "\xfe\xff", 10);
@@ -157,16 +162,18 @@ static void bad_tensors(void) {
           "tensor 'w': shape[1] is not a whole number from 0");
     fails(&c, "{" T("w", "F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]") "}", 4,
           "tensor 'w': got 9 dims, expected at most 8");
-    fails(&c, "{" T("w", "F32", "4", "[0,4]") "}", 4, "tensor 'w': shape is not a list");
+    fails(&c, "{" T("w", "F32", "4", "[0,4]") "}", 4,
+          "tensor 'w': shape is not a list");
     fails(&c, "{" T("w", "F8_E4M3", "[4]", "[0,4]") "}", 4,
-          "tensor 'w': dtype 'F8_E4M3' is not supported, expected one of F16 BF16 F32 F64 "
+          "tensor 'w': dtype 'F8_E4M3' is not supported, expected one of F16 BF16 F32 "
+          "F64 "
           "I8 I16 I32 I64 U8 U16 U32 U64 BOOL");
     fails(&c, "{\"w\":{\"dtype\":4,\"shape\":[],\"data_offsets\":[0,4]}}", 4,
           "tensor 'w': dtype is not a string");
     fails(&c, "{\"w\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", 4,
           "tensor 'w': key 'shape' is missing");
-    fails(&c, "{\"w\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4],\"x\":1}}", 4,
-          "tensor 'w': got 4 keys, expected dtype, shape and data_offsets only");
+    fails(&c, "{\"w\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[0,4],\"x\":1}}",
+          4, "tensor 'w': got 4 keys, expected dtype, shape and data_offsets only");
     fails(&c, "{\"w\":[]}", 4, "tensor 'w': its description is not a map");
     fails(&c, "{\"w\":1,\"v\":2}", 4, "tensor 'w': its description is not a map\n"
           "w.st: error: tensor 'v': its description is not a map");
@@ -174,7 +181,8 @@ static void bad_tensors(void) {
 }
 
 static void bad_offsets(void) {
-    static const char pair[] = "tensor 'w': data_offsets is not a pair of whole numbers";
+    static const char pair[] =
+        "tensor 'w': data_offsets is not a pair of whole numbers";
     Case c;
     case_open(&c, "w.st");
     fails(&c, "{" T("w", "F32", "[]", "[0]") "}", 4, pair);
@@ -182,9 +190,11 @@ static void bad_offsets(void) {
     fails(&c, "{" T("w", "F32", "[]", "[0,\\\"4\\\"]") "}", 4,
           "header is not valid JSON: byte 50: invalid token near '\\'");
     fails(&c, "{" T("w", "F32", "[]", "{}") "}", 4, pair);
-    fails(&c, "{" T("w", "F32", "[]", "[0,8]") "}", 4, "tensor 'w': got data_offsets [0, 8], "
+    fails(&c, "{" T("w", "F32", "[]", "[0,8]") "}", 4,
+          "tensor 'w': got data_offsets [0, 8], "
           "expected a range within the file's 4 bytes of data");
-    fails(&c, "{" T("w", "F32", "[]", "[4,0]") "}", 4, "tensor 'w': got data_offsets [4, 0], "
+    fails(&c, "{" T("w", "F32", "[]", "[4,0]") "}", 4,
+          "tensor 'w': got data_offsets [4, 0], "
           "expected a range within the file's 4 bytes of data");
     fails(&c, "{" T("w", "F32", "[]", "[-4,0]") "}", 4, "tensor 'w': got data_offsets "
           "[-4, 0], expected a range within the file's 4 bytes of data");
@@ -208,13 +218,17 @@ static void bad_headers(void) {
     case_fails(&c, read, bytes, sizeof bytes - 1, "w.st: error: " said "\n")
     FAILS("", "not a safetensors file: got 0 bytes, expected at least 8");
     FAILS("\1\0\0\0\0\0\0", "not a safetensors file: got 7 bytes, expected at least 8");
-    FAILS("\1\0\0\1\0\0\0\0{}", "not a safetensors file: got a header of 16777217 bytes, "
+    FAILS("\1\0\0\1\0\0\0\0{}",
+          "not a safetensors file: got a header of 16777217 bytes, "
           "expected at most 16777216");
-    FAILS("\xff\xff\xff\xff\xff\xff\xff\xff{}", "not a safetensors file: got a header of "
+    FAILS("\xff\xff\xff\xff\xff\xff\xff\xff{}",
+          "not a safetensors file: got a header of "
           "18446744073709551615 bytes, expected at most 16777216");
-    FAILS("\3\0\0\0\0\0\0\0{}", "the file is cut off: got 10 bytes, expected a header of 3");
+    FAILS("\3\0\0\0\0\0\0\0{}",
+          "the file is cut off: got 10 bytes, expected a header of 3");
     fails(&c, "[]", 0, "the header is not a map");
-    fails(&c, "", 0, "header is not valid JSON: byte 0: '[' or '{' expected near end of file");
+    fails(&c, "", 0,
+          "header is not valid JSON: byte 0: '[' or '{' expected near end of file");
     fails(&c, "{\"__metadata__\":[]}", 0, "__metadata__ is not a map");
     fails(&c, "{\"__metadata__\":{\"n\":1}}", 0,
           "__metadata__: the value of 'n' is not a string");
@@ -233,8 +247,11 @@ static void bad_headers(void) {
 
 static void damage(void) {
     char file[1024];
-    size_t n = make(file, "{\"__metadata__\":{\"a\":\"b\"}," T("w", "F32", "[2,3]", "[8,32]")
-                    "," T("v", "F64", "[]", "[0,8]") "}", 32);
+    size_t n =
+        make(file,
+             "{\"__metadata__\":{\"a\":\"b\"}," T("w", "F32", "[2,3]", "[8,32]") "," T(
+                 "v", "F64", "[]", "[0,8]") "}",
+             32);
     Case c;
     case_open(&c, "w.st");
     CU_ASSERT_TRUE(case_try(&c, read, file, n));
@@ -255,7 +272,8 @@ static void cannot_write(void) {
     case_reset(&c);
     t[0].name = "__metadata__";
     CU_ASSERT_FALSE(safetensors_write(c.loc, c.path, &(Tensors){2, t}, NULL));
-    UNIT_SAME(c.said.s, "w.st: error: cannot write: tensor '__metadata__' has a name that "
+    UNIT_SAME(c.said.s,
+              "w.st: error: cannot write: tensor '__metadata__' has a name that "
               "the format keeps for itself\n");
     case_reset(&c);
     t[0].name = "\xff";
@@ -273,9 +291,10 @@ static void cannot_write(void) {
 
 int main(void) {
     static const UnitTest test[] = {
-        {"round trip", round_trip},   {"exact bytes", exact_bytes}, {"widened", widened},
-        {"accepted", accepted},       {"bad tensors", bad_tensors},
-        {"bad offsets", bad_offsets}, {"bad headers", bad_headers}, {"damage", damage},
+        {"round trip", round_trip},     {"exact bytes", exact_bytes},
+        {"widened", widened},           {"accepted", accepted},
+        {"bad tensors", bad_tensors},   {"bad offsets", bad_offsets},
+        {"bad headers", bad_headers},   {"damage", damage},
         {"cannot write", cannot_write},
     };
     return unit_main("safetensors", test, COUNT(test));
