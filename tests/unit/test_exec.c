@@ -62,7 +62,8 @@ static Program *program_new(World *w) {
                             {.name = "label", .type = labels, .lo = 2, .hi = 9}};
     static Slot values[] = {{.name = "step", .type = {.dtype = U32}, .init = 9},
                             {.name = "lr", .type = {.dtype = F32}, .offset = 4, .init = 0.25}};
-    static Slot params[] = {{.name = "w", .type = block16}}, state[] = {{.name = "s", .type = block16}};
+    static Slot params[] = {{.name = "w", .type = block16}};
+    static Slot state[] = {{.name = "s", .type = block16}};
     static Slot consts[] = {{.name = "c", .type = eight}};
     static Entry entry[] = {{.name = "forward", .nin = 2, .in = in, .nout = 1, .out = out,
                              .ncall = COUNT(calls), .call = calls, .arena = 100}};
@@ -142,7 +143,8 @@ static void test_no_compiler(void) {
     Program *p = program_new(w);
     CU_ASSERT_PTR_NULL(open_exec(w, p, (ExecOptions){.backend = EXEC_C, .cc = "/no/such/cc"}));
     UNIT_SAME(w->said, "cannot run the C compiler '/no/such/cc'");
-    CU_ASSERT_PTR_NULL(open_exec(w, p, (ExecOptions){.backend = EXEC_C, .cflags = "-no-such-flag"}));
+    ExecOptions odd = {.backend = EXEC_C, .cflags = "-no-such-flag"};
+    CU_ASSERT_PTR_NULL(open_exec(w, p, odd));
     CU_ASSERT(strncmp(w->said, "the C compiler '", 16) == 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(w->said, "no-such-flag"));
     CU_ASSERT_EQUAL(diag_errors(w->diag), 2);
