@@ -59,6 +59,9 @@ enum { PREC_ANY, PREC_SUM, PREC_MUL, PREC_ONE };
 void c_ix(Emit *e, Text *out, const Ix *x, int prec);
 void c_cond(Emit *e, Text *out, Cond c);
 void c_expr(Emit *e, Text *out, const Expr *x, int prec);
+/* What the C text of x is made of; nothing behind guards, nor of other lanes where a mask
+ * holds. */
+int c_operands(const Emit *e, const Expr *x, const Expr *arg[3]);
 /* The statements that x needs before it, then x itself into out; c_done forgets their
  * names. */
 typedef struct { int n; const Expr **temp; } Temps;

@@ -116,9 +116,15 @@ static void call(Emit *e, Text *out, const char *name, const Expr *x, const Expr
     text_printf(out, ")");
 }
 
+/* Integers compared with themselves: compilers warn, so the answer is written. */
+static bool same_integers(const Expr *x) {
+    return fn_info[x->fn].rule == T_BOOL && x->arg[0] == x->arg[1] &&
+           !dtype_info[x->arg[0]->type].is_float;
+}
+
 static void compare(Emit *e, Text *out, const Expr *x, const char *op, int prec) {
     const Expr *a = x->arg[0];
-    if (a == x->arg[1] && !dtype_info[a->type].is_float) {     /* or compilers warn */
+    if (same_integers(x)) {
         const char *truth = x->fn == FN_le || x->fn == FN_eq ? "1" : "0";
         if (x->lanes > 1)
             text_printf(out, "splat_mask%d(%s)", x->lanes, truth);
@@ -211,6 +217,18 @@ static void two(Emit *e, Text *out, const char *name, const Expr *x, const Expr 
     text_printf(out, ", ");
     c_expr(e, out, b, PREC_ANY);
     text_printf(out, ")");
+}
+
+int c_operands(const Emit *e, const Expr *x, const Expr *arg[3]) {
+    bool inner = x->kind == X_CALL || x->kind == X_SPLAT || (x->kind == X_TREE && !e->mask);
+    int from = 0;
+    if (!inner || (x->kind == X_CALL && same_integers(x)))
+        return 0;
+    if (x->kind == X_CALL && x->fn == FN_select && (keep(x) || (x->lanes > 1 && pick(x))))
+        from = 1;
+    for (int i = from; i < x->n; i++)
+        arg[i - from] = x->arg[i];
+    return x->n - from;
 }
 
 static void choose(Emit *e, Text *out, const Expr *x, int prec) {

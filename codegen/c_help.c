@@ -211,6 +211,7 @@ static const char *value(Emit *e, const Use *u, char name, int lane) {
     case 'I': return vendor(e, u, I32);
     case 'G': return vendor(e, u, u->from);
     case 'b': return u->lanes > 8 ? "__mmask16" : "__mmask8";
+    case 'a': return arena_printf(a, "0x%x", (1u << u->lanes) - 1);
     case 'l': return arena_printf(a, "%d", lane);
     case 'B': return arena_printf(a, is(e, "avx512") ? "(m >> %d & 1)" : "m[%d]", lane);
     }
@@ -335,9 +336,22 @@ static void print_type(Emit *e, Text *out, const char *name) {
                     element(name, t), name, (t == BOOL ? 4 : dtype_info[t].bytes) * lanes);
 }
 
+static bool wide_types(const Emit *e, const NameSet *types) {
+    DType t;
+    int lanes;
+    bool wide = false;
+    for (int i = 0; i < types->n; i++) {
+        read_type(types->name[i], strlen(types->name[i]), &t, &lanes);
+        wide |= dtype_info[t].bytes * lanes > e->target->lanes * 4;
+    }
+    return wide;
+}
+
 void c_helpers(Emit *e, Text *out, const char *body) {
     Helpers h = {0};
     scan(e, &h, body);
+    if (wide_types(e, &h.types))       /* they stay inside of functions */
+        text_printf(out, "#pragma GCC diagnostic ignored \"-Wpsabi\"\n\n");
     for (int i = 0; i < h.types.n; i++)
         print_type(e, out, h.types.name[i]);
     if (h.types.n)

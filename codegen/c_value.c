@@ -22,11 +22,6 @@ static void room(Emit *e, uint32_t id) {
     e->temp_cap = cap;
 }
 
-/* Values of other lanes, and those behind guards, are no part of the region. */
-static bool descends(const Emit *e, const Expr *x) {
-    return x->kind == X_CALL || x->kind == X_SPLAT || (x->kind == X_TREE && !e->mask);
-}
-
 /* Everything that x surely computes, arguments first. */
 static void collect(Emit *e, Region *r, const Expr *x) {
     room(e, x->id);
@@ -36,8 +31,10 @@ static void collect(Emit *e, Region *r, const Expr *x) {
         r->item[e->index[x->id]].uses++;
         return;
     }
-    for (int i = 0; descends(e, x) && i < x->n; i++)
-        collect(e, r, x->arg[i]);
+    const Expr *arg[3];
+    int n = c_operands(e, x, arg);
+    for (int i = 0; i < n; i++)
+        collect(e, r, arg[i]);
     e->stamp[x->id] = r->walk;
     e->index[x->id] = r->n;
     PUSH(e->arena, r->item, r->n) = (Item){.x = x, .uses = 1, .weight = 1};
@@ -79,9 +76,9 @@ static bool trivial(const Expr *x) {
 static void decide(Emit *e, Region *r) {
     for (int i = 0; i < r->n; i++) {
         Item *it = &r->item[i];
-        const Expr *x = it->x;
-        for (int j = 0; descends(e, x) && j < x->n; j++)
-            it->weight += e->temp[x->arg[j]->id] ? 1 : r->item[e->index[x->arg[j]->id]].weight;
+        const Expr *x = it->x, *arg[3];
+        for (int j = 0, n = c_operands(e, x, arg); j < n; j++)
+            it->weight += e->temp[arg[j]->id] ? 1 : r->item[e->index[arg[j]->id]].weight;
         it->temp = needs_statement(x) || (it->uses > 1 && !trivial(x)) ||
                    (it->weight > LONG && i + 1 < r->n);
         if (it->temp)
@@ -128,14 +125,17 @@ static void lane_test(Emit *e, Text *out, Cmp c, int var, int lanes) {
         text_printf(out, ", %lld)", (long long)step);
     } else {
         const Ix **map = NEW(e->arena, var + 1, const Ix *);
-        text_printf(out, "eq_i32x%d(splat_i32x%d(1), (i32x%d){", lanes, lanes, lanes);
+        Text holds = {0};
         for (int l = 0; l < lanes; l++) {
             map[var] = ix_addc(p, ix_var(p, var), l);
             Cmp at = {ix_subst(p, c.e, var + 1, map, NULL), c.eq};
-            text_printf(out, l ? ", " : "");
-            c_cond(e, out, (Cond){1, &at});
+            text_printf(&holds, l ? ", " : "");
+            c_cond(e, &holds, (Cond){1, &at});
         }
-        text_printf(out, "})");
+        int t = new_temp(e);
+        c_line(e, "const i32x%d t%d = {%s};", lanes, t, holds.s);
+        text_printf(out, "eq_i32x%d(splat_i32x%d(1), t%d)", lanes, lanes, t);
+        text_free(&holds);
     }
 }
 
@@ -155,25 +155,26 @@ static const char *lane_mask(Emit *e, const Expr *x) {
 }
 
 /* Vector reads leave masked lanes alone; a scalar read must not happen for no lane. */
-static void find_scalar_read(const Expr *x, void *user) {
-    bool *found = user;
-    if (x->kind == X_READ)
-        *found |= x->lanes == 1 || ix_reads(x->sub[0]);
-    if (x->kind == X_IX)
-        *found |= ix_reads(x->u.ix);
-    *found |= x->kind == X_WHEN || x->kind == X_TREE;
+typedef struct { bool any, scalar; } Reads;
+
+static void find_reads(const Expr *x, void *user) {
+    Reads *r = user;
+    bool index = (x->kind == X_READ && ix_reads(x->sub[0])) ||
+                 (x->kind == X_IX && ix_reads(x->u.ix)) || x->kind == X_WHEN;
+    r->any |= x->kind == X_READ || index;
+    r->scalar |= (x->kind == X_READ && x->lanes == 1) || index || x->kind == X_TREE;
 }
 
-static bool reads_scalars(const Expr *x) {
-    bool found = false;
-    x_visit(x, find_scalar_read, &found);
-    return found;
+static Reads reads_of(const Expr *x) {
+    Reads r = {false, false};
+    x_visit(x, find_reads, &r);
+    return r;
 }
 
 /* Lanes of `mask` in variable t become x, computed with reads of these lanes alone. */
 static void masked_arm(Emit *e, int t, const Expr *x, const char *mask, bool whole) {
-    const char *outer = e->mask;
-    bool test = reads_scalars(x);
+    const char *outer = e->mask, *type = c_vtype(e, x->type, x->lanes);
+    bool test = reads_of(x).scalar;
     if (test)
         c_open(e, "if (any_mask%d(%s))", x->lanes, mask);
     e->mask = mask;
@@ -182,8 +183,7 @@ static void masked_arm(Emit *e, int t, const Expr *x, const char *mask, bool who
     if (whole)
         c_line(e, "t%d = %s;", t, text.s);
     else
-        c_line(e, "t%d = select_%s(%s, %s, t%d);", t, c_vtype(e, x->type, x->lanes), mask,
-               text.s, t);
+        c_line(e, "t%d = select_%s(%s, %s, t%d);", t, type, mask, text.s, t);
     c_done(e, temps);
     e->mask = outer;
     if (test)
@@ -195,8 +195,8 @@ static void lane_guard(Emit *e, int t, const Expr *x) {
     const char *type = c_vtype(e, x->type, x->lanes), *mask = lane_mask(e, x), *rest;
     const char *mtype = c_vtype(e, BOOL, x->lanes);
     c_line(e, "%s t%d = splat_%s(0);", c_type(e, x->type, x->lanes), t, type);
-    if (trivial(x->arg[1])) {
-        rest = mask;                   /* reads nothing: any mask will do */
+    if (!reads_of(x->arg[1]).any) {
+        rest = mask;                   /* any will do */
     } else {
         rest = arena_printf(e->arena, "m%d", new_temp(e));
         c_line(e, "const %s %s = select_%s(%s, splat_%s(0), splat_%s(1));", mtype, rest, mtype,
