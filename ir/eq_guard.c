@@ -20,14 +20,31 @@ static const Ix *without_division(Pool *p, const Ix *e) {
     return NULL;
 }
 
-/* How often g is to be taken from e so that its first common term goes; 0 = never. */
-static int64_t multiple(const Ix *e, const Ix *g) {
-    for (int i = 0; i < g->n; i++)
-        for (int j = 0; j < e->n; j++)
-            if (g->term[i].atom == e->term[j].atom &&
-                e->term[j].coef % g->term[i].coef == 0)
-                return e->term[j].coef / g->term[i].coef;
-    return 0;
+/* What is left to prove of e >= 0 when g >= 0 (or == 0) is known, so that their i-th and
+ * j-th terms, of the same atom, cancel: e is whole, so k*e >= -(k-1) is enough. */
+static const Ix *without(Pool *p, const Ix *e, int i, Cmp g, int j) {
+    int64_t ce = e->term[i].coef, cg = g.e->term[j].coef;
+    if (g.eq && (ce < 0) != (cg < 0))
+        cg = -cg, g.e = ix_scale(p, g.e, -1);
+    if ((ce < 0) != (cg < 0) || (ce % cg && cg % ce))
+        return NULL;
+    int64_t k = ce % cg ? cg / ce : 1, m = ce % cg ? 1 : ce / cg;
+    if (k > 1 << 20 || m > 1 << 20)
+        return NULL;
+    return ix_addc(p, ix_sub(p, ix_scale(p, e, k), ix_scale(p, g.e, m)), k - 1);
+}
+
+static bool proves(Pool *p, Cond c, const Ix *e, const Box *box, int depth);
+
+static bool proves_by(Pool *p, Cond c, Cmp g, const Ix *e, const Box *box, int depth) {
+    for (int i = 0; i < e->n; i++)
+        for (int j = 0; j < g.e->n; j++) {
+            const Ix *rest = e->term[i].atom == g.e->term[j].atom ? without(p, e, i, g, j)
+                                                                  : NULL;
+            if (rest && proves(p, c, rest, box, depth))
+                return true;
+        }
+    return false;
 }
 
 static bool proves(Pool *p, Cond c, const Ix *e, const Box *box, int depth) {
@@ -36,13 +53,9 @@ static bool proves(Pool *p, Cond c, const Ix *e, const Box *box, int depth) {
         return true;
     if (depth == 0)
         return false;
-    for (int i = 0; i < c.n; i++) {
-        int64_t m = multiple(e, c.cmp[i].e);
-        if (m == 0 || (m < 0 && !c.cmp[i].eq))
-            continue;
-        if (proves(p, c, ix_sub(p, e, ix_scale(p, c.cmp[i].e, m)), box, depth - 1))
+    for (int i = 0; i < c.n; i++)
+        if (proves_by(p, c, c.cmp[i], e, box, depth - 1))
             return true;
-    }
     const Ix *whole = without_division(p, e);
     return whole && proves(p, c, whole, box, depth - 1);
 }

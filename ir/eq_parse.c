@@ -306,7 +306,8 @@ static void substitute(Row *r, Eq *e, const Type *t) {
     if (r->inferred)
         e->body = x_simplify(p, e->body, &box);
     for (int d = 0; d < r->nout && r->inferred; d++)
-        store[d] = ix_simplify(p, store[d], &box);
+        if (!ix_is_var(store[d], NULL))
+            store[d] = ix_simplify(p, store[d], &box);
 }
 
 /* --- guards for reads that may leave their operands --- */

@@ -154,7 +154,7 @@ static bool size_by_attr(Row *r, Run *run, const List *l) {
 
 static bool settle_list(Row *r, const List *l) {
     const Operand *o = &r->src[l->src];
-    int left = o->type.rank - l->plain;
+    int left = o->type.rank - l->plain, nopen = 0;
     Run *open = NULL, *dots = NULL;
     if (l->nrun == 0 && left != 0)
         return parse_fail(&r->ps, "%s is %s, expected %d dim%s", o->name,
@@ -164,7 +164,7 @@ static bool settle_list(Row *r, const List *l) {
         if (run->len == 0)
             dots = run;
         else if (run->size < 0)
-            open = open ? open : run;
+            open = run, nopen++;
         else
             left -= run->size;
     }
@@ -176,7 +176,7 @@ static bool settle_list(Row *r, const List *l) {
             return parse_fail(&r->ps, "%s is %s, expected at most %d dims", o->name,
                               type_text(r->ps.arena, &o->type), dots->size);
         dots->size = left > dots->size ? left : dots->size;
-    } else if (open && !dots) {
+    } else if (nopen == 1 && !dots) {
         open->size = left;
     }
     return true;
