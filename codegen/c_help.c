@@ -228,10 +228,11 @@ static const char *fill_lanes(Emit *e, Text *out, const Use *u, const char *s) {
     const char *end = strchr(s, '}');
     size_t start = out->n;
     for (int l = from; l < to; l++) {
+        bool wrap = out->n - start > 66;
         if (l > from)
-            text_put(out, join, strlen(join));
-        if (out->n - start > 70 && l > from) {
-            text_printf(out, "\n       ");
+            text_put(out, join, strlen(join) - wrap);
+        if (l > from && wrap) {
+            text_printf(out, "\n        ");
             start = out->n;
         }
         fill(e, out, u, s, end, l);

@@ -27,7 +27,7 @@ static const char *const reserved[] = {
     "NULL", "errno", "i386", "linux", "main", "max_align_t", "memcmp", "memcpy", "memmove",
     "memset", "nullptr_t", "offsetof", "ptrdiff_t", "size_t", "strcmp", "unix", "arm",
     /* emitted code */
-    "INLINE", "KERNEL", "RESTRICT", "arena", "ctx", "features", "fn", "from", "grads", "n",
+    "INLINE", "KERNEL", "RESTRICT", "args", "arena", "ctx", "features", "fn", "from", "grads", "n",
     "params", "parallel", "part", "parts", "pool", "scratch", "seed", "state", "t", "threads",
     "to", "turns", "values",
 };

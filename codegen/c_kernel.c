@@ -10,14 +10,21 @@ static const char *indent_text(const Emit *e) {
 }
 
 /* Where a line of at most `width` characters may end: behind a comma, or before an
- * operator, which has blanks on both sides. */
+ * operator, which has blanks on both sides; in as few parentheses as can be. */
 static size_t break_at(const char *s, size_t width) {
-    for (size_t i = width; i > width / 3; i--) {
+    size_t best = 0;
+    int depth = 0, least = 0;
+    for (size_t i = 1; i <= width; i++) {
+        depth += s[i] == '(' || s[i] == '[';
+        depth -= s[i] == ')' || s[i] == ']';
         size_t op = s[i] == ' ' ? strspn(s + i + 1, "+-*?:&|") : 0;
-        if (s[i] == ' ' && (s[i - 1] == ',' || (op && s[i + 1 + op] == ' ')))
-            return i;
+        bool may = s[i] == ' ' && (s[i - 1] == ',' || (op && s[i + 1 + op] == ' '));
+        if (may && i > width / 2 && (!best || depth <= least)) {
+            best = i;
+            least = depth;
+        }
     }
-    return 0;
+    return best;
 }
 
 static void put_wrapped(Emit *e, const char *s) {
@@ -359,7 +366,7 @@ static void parallel_run(Emit *e, const Kernel *k, const Signature *s) {
     c_open(e, "struct %s_args", name);
     for (int i = 0; i < s->n; i++) {
         c_line(e, "%s%s;", c_pointer(e, &k->buf[s->buf[i]], false), s->name[i]);
-        text_printf(&args, "a->%s, ", s->name[i]);
+        text_printf(&args, "args->%s, ", s->name[i]);
         text_printf(&fields, "%s, ", s->name[i]);
     }
     if (s->batch)
@@ -372,20 +379,21 @@ static void parallel_run(Emit *e, const Kernel *k, const Signature *s) {
     text_printf(e->out, "\n");
     parameters(e, &params, k, s, false);
     c_open(e, "static void %s_part(void *p, int part)", name);
-    c_line(e, "const struct %s_args *a = (const struct %s_args *)p;", name, name);
-    c_line(e, "%s(%s%spart, a->parts%s);", name, args.n ? args.s : "", s->batch ? "a->n, " : "",
-           s->scratch ? ", a->scratch + (size_t)part * SCRATCH" : "");
+    c_line(e, "const struct %s_args *args = (const struct %s_args *)p;", name, name);
+    c_line(e, "%s(%s%spart, args->parts%s);", name, args.n ? args.s : "",
+           s->batch ? "args->n, " : "",
+           s->scratch ? ", args->scratch + (size_t)part * SCRATCH" : "");
     c_close(e);
     text_printf(e->out, "\n");
     c_open(e, "static void %s_run(const %s_ctx *ctx, %s)", name, e->prefix, params.s);
-    c_line(e, "struct %s_args a = {%s%s1%s};", name, fields.n ? fields.s : "",
+    c_line(e, "struct %s_args args = {%s%s1%s};", name, fields.n ? fields.s : "",
            s->batch ? "n, " : "", s->scratch ? ", scratch" : "");
     c_open(e, "if (ctx->parallel == NULL || ctx->threads < 2)");
-    c_line(e, "%s_part(&a, 0);", name);
+    c_line(e, "%s_part(&args, 0);", name);
     e->indent--;
     c_open(e, "} else");
-    c_line(e, "a.parts = ctx->threads;");
-    c_line(e, "ctx->parallel(ctx->pool, a.parts, %s_part, &a);", name);
+    c_line(e, "args.parts = ctx->threads;");
+    c_line(e, "ctx->parallel(ctx->pool, args.parts, %s_part, &args);", name);
     c_close(e);
     c_close(e);
     text_printf(e->out, "\n");
