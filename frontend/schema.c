@@ -163,8 +163,10 @@ static bool check_map(Check *c, Tree **at, const Key *k) {
 /* A bare word becomes {word: {}}. */
 static bool check_pick(Check *c, Tree **at, const Key *k) {
     Tree *t = *at;
-    if (t->kind == TREE_SCALAR && !tree_null(t))
+    if (t->kind == TREE_SCALAR && !tree_null(t)) {
         t = wrap(c, at, t->text, empty_map(c, t));
+        t->bare = true;
+    }
     if (t->kind != TREE_MAP || t->n != 1)
         return diag_error(t->loc, "%s: expected one name, alone or with options {name: {...}}"
                           ", got %s", named(c, k->path),

@@ -16,6 +16,7 @@ struct Tree {
     const char *text;                  /* TREE_SCALAR, interned */
     bool quoted;                       /* '..', "..", | or >: never null */
     bool implied;                      /* a default, not written by the user */
+    bool bare;                         /* a map of one that was a bare word: `relu` */
     int n;                             /* TREE_LIST, TREE_MAP: children */
     Tree **item;
 };

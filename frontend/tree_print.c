@@ -49,7 +49,15 @@ static void put_key(Text *out, const char *key) {
     }
 }
 
+static bool is_word(const Tree *t) {
+    return t->bare && t->n == 1 && !t->item[0]->n;
+}
+
 static void put_flow(Text *out, const Tree *t) {
+    if (is_word(t)) {
+        text_printf(out, "%s", t->item[0]->key);
+        return;
+    }
     if (t->kind == TREE_SCALAR) {
         put_scalar(out, t);
         return;
@@ -66,6 +74,8 @@ static void put_flow(Text *out, const Tree *t) {
 
 static int depth(const Tree *t) {
     int d = 0;
+    if (is_word(t))
+        return 0;
     for (int i = 0; i < t->n; i++)
         d = depth(t->item[i]) >= d ? depth(t->item[i]) + 1 : d;
     return d;
@@ -94,7 +104,7 @@ static void put_items(Text *out, const Tree *t, int indent) {
         else
             text_printf(out, "- ");
         int column = (int)(out->n - start) + (i ? 0 : indent);
-        bool layer = t->kind == TREE_LIST && c->kind == TREE_MAP && c->n == 1;
+        bool layer = t->kind == TREE_LIST && c->kind == TREE_MAP && c->n == 1 && !is_word(c);
         if (!layer && put_short(out, c, column))
             continue;
         if (t->kind == TREE_LIST) {

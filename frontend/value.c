@@ -237,12 +237,13 @@ static bool read_part(Arena *a, const Scope *s, const Tree *t, ValueType type,
 bool value_read(Arena *a, const Scope *s, const Tree *t, ValueType type, const char *what,
                 void *out) {
     switch (type.kind) {
-    case VALUE_INT:   return read_int(s, t, type, what, out);
+    case VALUE_INT:
+    case VALUE_AXIS:  return read_int(s, t, type, what, out);
     case VALUE_NUM:   return read_num(s, t, type, what, out);
     case VALUE_NUMS2: return read_nums2(s, t, type, what, out);
-    case VALUE_BOOL:  return read_bool(t, type, what, out);
-    case VALUE_TEXT:
-    case VALUE_TENSOR: return read_text(t, type, what, out);
+    case VALUE_BOOL:
+    case VALUE_CEIL:  return read_bool(t, type, what, out);
+    case VALUE_TEXT:  return read_text(t, type, what, out);
     case VALUE_ONE:   return read_word(a, t, type, what, out);
     case VALUE_TEXTS:
     case VALUE_SET:   return read_words(a, t, type, what, out);

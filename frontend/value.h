@@ -20,7 +20,8 @@
     VALUE(PAIR,  "pair",  "a whole number or a pair [height, width]", int64_t) \
     VALUE(PAD,   "pad",   "a whole number, [height, width], same or valid", int64_t) \
     VALUE(INTS,  "ints",  "a whole number or a list of them", Ints) \
-    VALUE(TENSOR, "tensor", "a tensor's name", const char *)
+    VALUE(CEIL,  "ceil",  "true or false", bool) \
+    VALUE(AXIS,  "axis",  "a whole number", int64_t)
 
 typedef enum {
 #define VALUE(id, ...) VALUE_##id,

@@ -1,0 +1,71 @@
+/* Build: what stands between the tree and the graphs; for the files that build alone. */
+#ifndef KILN_FRONTEND_BUILD_H
+#define KILN_FRONTEND_BUILD_H
+
+#include "frontend/layer.h"
+#include "frontend/schema.h"
+
+typedef struct {                       /* something that a name stands for */
+    const char *path;                  /* interned */
+    const char *type;                  /* "linear", "input" */
+    Loc loc;
+    Ref ref;                           /* {NULL}: its layer had an error */
+    bool used;
+} Named;
+
+/* Where layers stand: a prefix of names, numbers, and how often a name was given here. */
+typedef struct Place {
+    const struct Place *up;
+    const char *prefix;                /* "", "repeat.0." */
+    const Scope *scope;
+    const struct Tree *block;          /* the block that is being used, or NULL */
+    int ncount;
+    struct Count { const char *type; int n; } *count;
+} Place;
+
+struct Build {
+    Model *m;
+    Arena *arena;
+    Scope let;
+    Tree *root;
+    bool declare;                      /* the first time: the model's lists are filled */
+    Init *init;                        /* of m->param, then of m->state */
+    int ninit, nstate_init;
+    Init *state_init;
+    bool failed;
+    int errors;                        /* reported before this model */
+    /* the graph being built */
+    Mode mode;
+    Graph *g;
+    ModelGraph *out;
+    int nparam, nstate, nstandardize, nout;    /* length of the lists in `out` */
+    int nnamed, nlayer;
+    Named *named;
+    Ref rng;
+};
+
+enum { MAX_LAYERS = 10000, MAX_REPEAT = 10000, MAX_BLOCKS = 32 };
+
+/* names.c */
+const char *build_path(const Build *b, const char *prefix, const char *name); /* interned */
+Named *build_find(Build *b, const Place *place, const char *name);  /* NULL: there is none */
+Named *build_name(Build *b, const char *path, const char *type, Loc loc, Ref ref);
+void build_use(Build *b, Ref r);       /* marks what it comes from as used */
+/* The name that a layer gets if it is given none: its type, type_2, type_3 ... */
+const char *build_auto_name(Build *b, Place *place, const char *type);
+bool build_name_allowed(Build *b, const Tree *t, const char *path);
+bool build_unknown_tensor(Build *b, Loc loc, const char *what, const char *name);
+
+/* build.c */
+Ref build_layers(Build *b, Place *place, Tree *list, Ref x);
+/* One layer without parameters that is no layer of the model: `as` of an output. */
+Ref build_single(Build *b, const char *path, Tree **spec, Ref x);
+
+/* interface.c: the sections inputs and outputs */
+bool build_inputs(Build *b, Tree *inputs, Ref *first);
+bool build_outputs(Build *b, Tree *outputs, Ref last);
+
+/* loss.c: loss and metrics of the outputs */
+bool build_loss(Build *b);
+
+#endif
