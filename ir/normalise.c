@@ -350,7 +350,7 @@ static Eq *finish(Work *w, const Eq *e) {
     for (int d = 0; d < w->nout; d++)
         store[d] = ix_simplify(p, ix_subst(p, w->store[d], MAX_VARS, map, NULL), &box);
     r->store = store;
-    r->body = x_when(p, cond_subst(p, w->guard, MAX_VARS, map, NULL), w->body, zero);
+    r->body = x_when(p, w->guard, w->body, zero);
     r->body = x_simplify(p, x_subst(p, r->body, MAX_VARS, map, NULL), &box);
     return r;
 }
