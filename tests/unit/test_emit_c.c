@@ -3,7 +3,7 @@
  * timeout: 600 */
 #define _GNU_SOURCE
 #include "codegen/c.h"
-#include "jit_kernels.h"
+#include "emit_kernels.h"
 #include "kernel_case.h"
 
 #include <unistd.h>
@@ -25,22 +25,25 @@ static bool installed(const char *cc) {
 }
 
 /* All kernels at all of a target's widths. */
+static void add_text(World *w, Program *p, const KernelText *t, int lanes) {
+    Kernel *k = case_parse(w, case_text(w, t->name, t->text, lanes));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+    const char *wrong = loop_verify(w->arena, w->pool, k, CASE_N, p->target);
+    if (wrong)
+        fprintf(stderr, "%s: %s\n", t->name, wrong);
+    CU_ASSERT_PTR_NULL(wrong);
+    case_add(w, p, k);
+}
+
 static Program *bundle(World *w, const TargetCase *t) {
     Program *p = case_program(w, t->target);
-    for (size_t i = 0; i < COUNT(kernels); i++)
-        for (int l = 0; l < LANES_MAX && t->lanes[l]; l++) {
-            bool vectors = strchr(kernels[i].text, '$') != NULL;
-            if ((l > 0 && !vectors) || (!p->target->fma && strstr(kernels[i].text, "fma(")))
-                continue;
-            Kernel *k = case_parse(w, case_text(w, kernels[i].name, kernels[i].text,
-                                                t->lanes[l]));
-            CU_ASSERT_PTR_NOT_NULL_FATAL(k);
-            const char *wrong = loop_verify(w->arena, w->pool, k, CASE_N, p->target);
-            if (wrong)
-                fprintf(stderr, "%s: %s\n", kernels[i].name, wrong);
-            CU_ASSERT_PTR_NULL(wrong);
-            case_add(w, p, k);
-        }
+    for (size_t i = 0; i < COUNT(kernels) + COUNT(more_kernels); i++) {
+        const KernelText *k = i < COUNT(kernels) ? &kernels[i] : &more_kernels[i - COUNT(kernels)];
+        for (int l = 0; l < LANES_MAX && t->lanes[l]; l++)
+            if ((l == 0 || strchr(k->text, '$')) &&
+                (p->target->fma || !strstr(k->text, "fma(")))
+                add_text(w, p, k, t->lanes[l]);
+    }
     return p;
 }
 
