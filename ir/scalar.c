@@ -24,7 +24,9 @@ bool fn_parse(const char *name, size_t len, Fn *out) {
 
 static bool prim_takes(const FnInfo *f, DType t) {
     bool is_signed = t == I32 || t == I64;
-    const char *how = dtype_info[t].is_float ? f->llvm_f : is_signed ? f->llvm_s : f->llvm_u;
+    const char *how = dtype_info[t].is_float ? f->llvm_f
+                      : is_signed            ? f->llvm_s
+                                             : f->llvm_u;
     return *how != 0;
 }
 
@@ -33,11 +35,11 @@ bool fn_takes(Fn fn, DType t) {
     if (f->prim)
         return prim_takes(f, t);
     switch (f->types) {
-    case TAKES_ANY:   return true;
+    case TAKES_ANY: return true;
     case TAKES_FLOAT:
-    case TAKES_F32:   return dtype_info[t].is_float;
-    case TAKES_U32:   return t == U32;
-    case TAKES_BOOL:  return t == BOOL;
+    case TAKES_F32: return dtype_info[t].is_float;
+    case TAKES_U32: return t == U32;
+    case TAKES_BOOL: return t == BOOL;
     }
     bug("%s takes no type", f->name);
 }
@@ -47,20 +49,29 @@ bool fn_takes(Fn fn, DType t) {
 enum { DEFINITION = MAX_ARGS, NTEXT, RESULT = MAX_ARGS, MAX_NAMES = 64 };
 
 typedef struct {
-    const Expr *e;                     /* X_VAR: argument `slot`; RESULT: the result */
-    int arg[3];                        /* X_CALL: steps */
+    const Expr *e; /* X_VAR: argument `slot`; RESULT: the result */
+    int arg[3];    /* X_CALL: steps */
 } Step;
 typedef struct {
     int n;
-    Step *step;                        /* the last is the value */
-    const Expr **value;                /* of the steps, while it is used */
+    Step *step;         /* the last is the value */
+    const Expr **value; /* of the steps, while it is used */
 } Template;
 
 /* All that is cached in a pool: by function, text (derivative k or DEFINITION), type. */
-typedef struct { Template *of[NFN][NTEXT][NDTYPE]; } Cache;
+typedef struct {
+    Template *of[NFN][NTEXT][NDTYPE];
+} Cache;
 
-typedef struct { const char *name; size_t len; const Expr *e; } Name;
-typedef struct { int n; Name name[MAX_NAMES]; } Scope;
+typedef struct {
+    const char *name;
+    size_t len;
+    const Expr *e;
+} Name;
+typedef struct {
+    int n;
+    Name name[MAX_NAMES];
+} Scope;
 
 static const Expr *lookup(Parser *ps, const char *name, size_t len) {
     const Scope *s = ps->user;
@@ -110,13 +121,21 @@ static const Expr *parse_text(Pool *p, const FnInfo *f, DType t, const char *tex
     for (int i = 0; i < f->nargs; i++)
         define(&scope, letters + i, 1, x_var(p, t, 1, i));
     define(&scope, "o", 1, x_var(p, t, 1, RESULT));
-    Parser ps = {.pool = p, .arena = pool_arena(p), .at = text, .start = text,
-                 .end = text + len, .quiet = true, .user = &scope, .value = lookup,
-                 .index = no_index, .number = t};
+    Parser ps = {.pool = p,
+                 .arena = pool_arena(p),
+                 .at = text,
+                 .start = text,
+                 .end = text + len,
+                 .quiet = true,
+                 .user = &scope,
+                 .value = lookup,
+                 .index = no_index,
+                 .number = t};
     const Expr *e = read_text(&ps);
     parse_space(&ps);
     if (!e || ps.failed || ps.at != ps.end)
-        bug("scalars.def: %s of %s: cannot read '%s'", f->name, dtype_info[t].name, ps.at);
+        bug("scalars.def: %s of %s: cannot read '%s'", f->name, dtype_info[t].name,
+            ps.at);
     return e;
 }
 
@@ -174,7 +193,8 @@ static const Template *template_of(Pool *p, Fn fn, int which, DType t) {
 }
 
 /* A call whose arguments may be vectors beside scalars. */
-static const Expr *call(Pool *p, const Expr *e, const Step *s, const Expr *const *value) {
+static const Expr *call(Pool *p, const Expr *e, const Step *s,
+                        const Expr *const *value) {
     const Expr *arg[3];
     int lanes = 1;
     for (int i = 0; i < e->n; i++) {
@@ -189,8 +209,9 @@ static const Expr *call(Pool *p, const Expr *e, const Step *s, const Expr *const
 static const Expr *instance(Pool *p, const Template *t, const Expr *const *arg) {
     for (int i = 0; i < t->n; i++) {
         const Expr *e = t->step[i].e;
-        t->value[i] = e->kind == X_VAR ? arg[e->u.slot]
-                    : e->kind == X_NUM ? e : call(p, e, &t->step[i], t->value);
+        t->value[i] = e->kind == X_VAR   ? arg[e->u.slot]
+                      : e->kind == X_NUM ? e
+                                         : call(p, e, &t->step[i], t->value);
     }
     return t->value[t->n - 1];
 }
@@ -203,7 +224,8 @@ const Expr *fn_definition(Pool *p, Fn fn, const Expr *const *arg) {
     if (!fn_takes(fn, t))
         bug("%s of a %s", f->name, dtype_info[t].name);
     if (f->types != TAKES_F32 || t == F32)
-        return x_splat(p, arg[0]->lanes, instance(p, template_of(p, fn, DEFINITION, t), arg));
+        return x_splat(p, arg[0]->lanes,
+                       instance(p, template_of(p, fn, DEFINITION, t), arg));
     const Expr *single[MAX_ARGS];
     for (int i = 0; i < f->nargs; i++)
         single[i] = x_cast(p, F32, arg[i]);
@@ -222,7 +244,10 @@ const Expr *fn_derivative(Pool *p, const Expr *e, int k) {
 
 static const Expr *expand(Pool *p, const Expr *e, void *user) {
     (void)user;
-    return e->kind == X_CALL && !fn_info[e->fn].prim ? fn_definition(p, e->fn, e->arg) : e;
+    return e->kind == X_CALL && !fn_info[e->fn].prim ? fn_definition(p, e->fn, e->arg)
+                                                     : e;
 }
 
-const Expr *x_expand(Pool *p, const Expr *e) { return x_rewrite(p, e, expand, NULL); }
+const Expr *x_expand(Pool *p, const Expr *e) {
+    return x_rewrite(p, e, expand, NULL);
+}

@@ -25,15 +25,17 @@ const Expr *x_times(Pool *p, const Expr *a, const Expr *b) {
 
 /* --- one node after another, arguments first --- */
 
-typedef struct { const Expr *e, *d; } Entry;           /* e and its derivative */
+typedef struct {
+    const Expr *e, *d;
+} Entry; /* e and its derivative */
 typedef struct {
     Pool *pool;
     const Expr *read;
     Arena *temp;
     int n;
-    const Expr **node;                 /* in order */
-    uint32_t cap;                      /* a power of two */
-    Entry *entry;                      /* by Expr's id, open addressing */
+    const Expr **node; /* in order */
+    uint32_t cap;      /* a power of two */
+    Entry *entry;      /* by Expr's id, open addressing */
 } Derive;
 
 static void collect(const Expr *e, void *user) {
@@ -48,7 +50,9 @@ static Entry *find(const Derive *s, const Expr *e) {
     return &s->entry[j];
 }
 
-static const Expr *of(const Derive *s, const Expr *e) { return find(s, e)->d; }
+static const Expr *of(const Derive *s, const Expr *e) {
+    return find(s, e)->d;
+}
 
 /* The derivatives of two alternatives, 0 where there is none; false if there is neither. */
 static bool both(const Derive *s, const Expr *a, const Expr *b, const Expr *d[2]) {
@@ -65,14 +69,16 @@ static const Expr *derive_call(const Derive *s, const Expr *e) {
     Pool *p = s->pool;
     const Expr *sum = NULL, *d[2];
     if (e->fn == FN_select)
-        return both(s, e->arg[1], e->arg[2], d) ? x_call3(p, FN_select, e->arg[0], d[0], d[1])
-                                                : NULL;
+        return both(s, e->arg[1], e->arg[2], d)
+                   ? x_call3(p, FN_select, e->arg[0], d[0], d[1])
+                   : NULL;
     if (e->fn == FN_f32 || e->fn == FN_f64) {
         d[0] = of(s, e->arg[0]);
         return d[0] ? x_call1(p, e->fn, d[0]) : NULL;
     }
     for (int i = 0; i < e->n; i++) {
-        const Expr *inner = of(s, e->arg[i]), *outer = inner ? fn_derivative(p, e, i) : NULL;
+        const Expr *inner = of(s, e->arg[i]),
+                   *outer = inner ? fn_derivative(p, e, i) : NULL;
         if (!outer)
             continue;
         const Expr *term = x_times(p, outer, inner);
@@ -86,14 +92,16 @@ static const Expr *derive(const Derive *s, const Expr *e) {
     if (e == s->read)
         return x_num(s->pool, e->type, 1);
     switch (e->kind) {
-    case X_NUM: case X_IX: case X_READ: case X_VAR:
-        return NULL;
-    case X_CALL:
-        return derive_call(s, e);
+    case X_NUM:
+    case X_IX:
+    case X_READ:
+    case X_VAR: return NULL;
+    case X_CALL: return derive_call(s, e);
     case X_WHEN:
-        return both(s, e->arg[0], e->arg[1], d) ? x_when(s->pool, e->cond, d[0], d[1]) : NULL;
-    case X_SPLAT: case X_TREE:
-        break;
+        return both(s, e->arg[0], e->arg[1], d) ? x_when(s->pool, e->cond, d[0], d[1])
+                                                : NULL;
+    case X_SPLAT:
+    case X_TREE: break;
     }
     bug("derivative of an expression of kind %d", e->kind);
 }

@@ -10,32 +10,37 @@
 /* An integer as type t holds it. */
 static Num wrap(DType t, uint64_t v) {
     switch (t) {
-    case I32:  return (Num){.i = (int32_t)(uint32_t)v};
-    case U32:  return (Num){.i = (uint32_t)v};
-    case U8:   return (Num){.i = (uint8_t)v};
+    case I32: return (Num){.i = (int32_t)(uint32_t)v};
+    case U32: return (Num){.i = (uint32_t)v};
+    case U8: return (Num){.i = (uint8_t)v};
     case BOOL: return (Num){.i = v & 1};
     case I64:
-    case U64:  return (Num){.i = (int64_t)v};
-    case F32: case F64: case NDTYPE: break;
+    case U64: return (Num){.i = (int64_t)v};
+    case F32:
+    case F64:
+    case NDTYPE: break;
     }
     bug("integer of a float type");
 }
 
-static Num truth(bool v) { return (Num){.i = v}; }
+static Num truth(bool v) {
+    return (Num){.i = v};
+}
 
 /* The product or quotient of two f32, a sum or a root, is right when it is rounded to f32
  * from double. */
 static Num eval_float(Fn fn, DType t, const Num *v) {
     double a = v[0].f, b = fn_info[fn].nargs > 1 ? v[1].f : 0, r = 0;
     switch ((int)fn) {
-    case FN_add:  r = a + b; break;
-    case FN_sub:  r = a - b; break;
-    case FN_mul:  r = a * b; break;
-    case FN_div:  r = a / b; break;
-    case FN_neg:  r = -a; break;
+    case FN_add: r = a + b; break;
+    case FN_sub: r = a - b; break;
+    case FN_mul: r = a * b; break;
+    case FN_div: r = a / b; break;
+    case FN_neg: r = -a; break;
     case FN_sqrt: r = sqrt(a); break;
     case FN_fma:
-        r = t == F32 ? (double)fmaf((float)a, (float)b, (float)v[2].f) : fma(a, b, v[2].f);
+        r = t == F32 ? (double)fmaf((float)a, (float)b, (float)v[2].f)
+                     : fma(a, b, v[2].f);
         break;
     case FN_lt: return truth(a < b);
     case FN_le: return truth(a <= b);
@@ -65,7 +70,7 @@ static Num eval_int(Fn fn, DType t, const Num *v) {
     case FN_mul: return wrap(t, ua * ub);
     case FN_neg: return wrap(t, 0 - ua);
     case FN_and: return wrap(t, ua & ub);
-    case FN_or:  return wrap(t, ua | ub);
+    case FN_or: return wrap(t, ua | ub);
     case FN_xor: return wrap(t, ua ^ ub);
     case FN_shl: return wrap(t, ua << count);
     case FN_shr: return wrap(t, t == U64 ? ua >> count : (uint64_t)(a >> count));
@@ -94,8 +99,7 @@ static Num eval_bits(DType t, Num v) {
         memcpy(&f, &u, sizeof f);
         return (Num){.f = (double)f};
     case F64:
-    case U64:
-        return v;                      /* a Num is either */
+    case U64: return v; /* a Num is either */
     }
     bug("bits of %s", dtype_info[t].name);
 }
@@ -118,13 +122,19 @@ static Num convert(DType to, DType from, Num v) {
     switch (to) {
     case F32:
         return (Num){.f = !whole        ? (double)(float)v.f
-                        : from == U64 ? (double)(float)(uint64_t)v.i : (double)(float)v.i};
+                          : from == U64 ? (double)(float)(uint64_t)v.i
+                                        : (double)(float)v.i};
     case F64:
-        return (Num){.f = !whole ? v.f : from == U64 ? (double)(uint64_t)v.i : (double)v.i};
-    case I32: case I64: case U32: case U64: case U8: case BOOL:
-        return whole ? wrap(to, (uint64_t)v.i) : cut(to, v.f);
-    case NDTYPE:
-        break;
+        return (Num){.f = !whole        ? v.f
+                          : from == U64 ? (double)(uint64_t)v.i
+                                        : (double)v.i};
+    case I32:
+    case I64:
+    case U32:
+    case U64:
+    case U8:
+    case BOOL: return whole ? wrap(to, (uint64_t)v.i) : cut(to, v.f);
+    case NDTYPE: break;
     }
     bug("conversion to no type");
 }
@@ -132,14 +142,14 @@ static Num convert(DType to, DType from, Num v) {
 Num prim_eval(Fn fn, DType argtype, const Num *arg) {
     switch (fn_info[fn].rule) {
     case T_SELECT: return arg[0].i ? arg[1] : arg[2];
-    case T_BITS:   return eval_bits(argtype, arg[0]);
-    case T_F32:    return convert(F32, argtype, arg[0]);
-    case T_F64:    return convert(F64, argtype, arg[0]);
-    case T_I32:    return convert(I32, argtype, arg[0]);
-    case T_I64:    return convert(I64, argtype, arg[0]);
-    case T_U32:    return convert(U32, argtype, arg[0]);
-    case T_U64:    return convert(U64, argtype, arg[0]);
-    case T_U8:     return convert(U8, argtype, arg[0]);
+    case T_BITS: return eval_bits(argtype, arg[0]);
+    case T_F32: return convert(F32, argtype, arg[0]);
+    case T_F64: return convert(F64, argtype, arg[0]);
+    case T_I32: return convert(I32, argtype, arg[0]);
+    case T_I64: return convert(I64, argtype, arg[0]);
+    case T_U32: return convert(U32, argtype, arg[0]);
+    case T_U64: return convert(U64, argtype, arg[0]);
+    case T_U8: return convert(U8, argtype, arg[0]);
     case T_SAME:
     case T_BOOL:
         return dtype_info[argtype].is_float ? eval_float(fn, argtype, arg)
@@ -168,7 +178,9 @@ static uint32_t philox(const double *arg, uint32_t word) {
     return c[word & 3];
 }
 
-static double wide_philox(const double *arg) { return philox(arg, (uint32_t)arg[6]); }
+static double wide_philox(const double *arg) {
+    return philox(arg, (uint32_t)arg[6]);
+}
 
 static double wide_normal(const double *arg) {
     uint32_t word = (uint32_t)arg[6], angle = philox(arg, word | 1);
@@ -182,15 +194,14 @@ Num fun_eval_wide(Fn fn, const double *arg) {
     double a = arg[0], b = n > 1 ? arg[1] : 0, c = n > 2 ? arg[2] : 0, r = 0;
     switch (fn) {
 #define PRIM(name, ...) \
-    case FN_##name: \
+    case FN_##name:     \
         bug("%s is a primitive", #name);
 #define FUN(name, nargs, types, rule, def, grad, ulp, wide) \
-    case FN_##name: \
-        r = (wide); \
+    case FN_##name:                                         \
+        r = (wide);                                         \
         break;
 #include "ir/scalars.def"
-    case NFN:
-        bug("no function");
+    case NFN: bug("no function");
     }
     bool integer = fn_info[fn].rule == T_BOOL || fn == FN_philox;
     return integer ? (Num){.i = (int64_t)r} : (Num){.f = r};
