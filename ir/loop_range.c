@@ -40,11 +40,27 @@ void scope_loop(Scope *s, int var, const Ix *lo, const Ix *hi, int64_t step) {
     s->range[s->nrange++] = r;
 }
 
+/* e with the term coef*(old) replaced by coef*(by). */
+static const Ix *replace(Pool *p, const Ix *e, int64_t coef, const Ix *old, const Ix *by) {
+    return ix_add(p, ix_sub(p, e, ix_scale(p, old, coef)), ix_scale(p, by, coef));
+}
+
+/* A loop of one turn is its only value: guards on what it is made of then apply. */
+static const Ix *without_single_turns(const Scope *s, const Ix *e) {
+    for (int i = s->nrange; i-- > 0;) {
+        const Range *r = &s->range[i];
+        int64_t c = r->lo == r->last ? ix_coef(e, r->var) : 0;
+        if (c)
+            e = replace(s->pool, e, c, ix_var(s->pool, r->var), r->lo);
+    }
+    return e;
+}
+
 void scope_guard(Scope *s, Cond c) {
     for (int i = 0; i < c.n; i++) {
         if (s->nguard == s->guard_cap)
             s->guard = room(s, s->guard, &s->guard_cap, sizeof *c.cmp);
-        s->guard[s->nguard++] = c.cmp[i];
+        s->guard[s->nguard++] = (Cmp){without_single_turns(s, c.cmp[i].e), c.cmp[i].eq};
     }
 }
 
@@ -120,11 +136,6 @@ bool scope_range(const Scope *s, const Ix *e, int64_t *lo, int64_t *hi) {
 /* --- proofs --- */
 
 static bool smallest_is_positive(const Scope *s, const Ix *e, int level);
-
-/* e with the term coef*(old) replaced by coef*(by). */
-static const Ix *replace(Pool *p, const Ix *e, int64_t coef, const Ix *old, const Ix *by) {
-    return ix_add(p, ix_sub(p, e, ix_scale(p, old, coef)), ix_scale(p, by, coef));
-}
 
 /* c*min(a,b) is at least what either gives where c < 0, but only the worse where c > 0. */
 static bool try_min_max(const Scope *s, const Ix *e, IxTerm t, int level) {
@@ -209,19 +220,20 @@ static bool prove(const Scope *s, const Ix *e, int guard, int *tries) {
     return false;
 }
 
-/* A loop of one turn is its only value: guards on what it is made of then apply. */
-static const Ix *without_single_turns(const Scope *s, const Ix *e) {
-    for (int i = s->nrange; i-- > 0;) {
-        const Range *r = &s->range[i];
-        int64_t c = r->lo == r->last ? ix_coef(e, r->var) : 0;
-        if (c)
-            e = replace(s->pool, e, c, ix_var(s->pool, r->var), r->lo);
+/* A guard that cannot hold: nothing runs here. */
+static bool unreachable(const Scope *s) {
+    for (int i = 0; i < s->nguard; i++) {
+        int64_t lo, hi;
+        if (scope_range(s, s->guard[i].e, &lo, &hi) && (hi < 0 || (s->guard[i].eq && lo > 0)))
+            return true;
     }
-    return e;
+    return false;
 }
 
 bool scope_proves(const Scope *s, const Ix *e) {
     int tries = 0;
+    if (unreachable(s))
+        return true;
     e = without_single_turns(s, e);
     return prove(s, e, 0, &tries);
 }
