@@ -52,7 +52,7 @@ bool build_inputs(Build *b, Tree *inputs, Ref *first) {
         Ref r = b->out->input[i] = graph_leaf(b->g, N_INPUT, t->key, &type);
         if (b->declare)
             PUSH(b->arena, b->m->input.item, b->m->input.n) =
-                (Tensor){.name = t->key, .type = type, .loc = t->key_loc};
+                (ModelTensor){.name = t->key, .type = type, .loc = t->key_loc};
         build_name(b, t->key, "input", t->key_loc, r);
     }
     *first = inputs->n == 1 ? b->out->input[0] : (Ref){0};
@@ -78,7 +78,7 @@ static bool add_output(Build *b, const char *name, Loc loc, Ref raw, Tree **as) 
     b->nout++;
     if (b->declare)
         PUSH(b->arena, b->m->output.item, b->m->output.n) =
-            (Tensor){.name = name, .type = *ref_type(out), .loc = loc};
+            (ModelTensor){.name = name, .type = *ref_type(out), .loc = loc};
     return true;
 }
 

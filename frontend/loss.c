@@ -55,7 +55,7 @@ static Type label_type(const Type *out, LabelKind kind) {
 
 /* The output that a loss judges: the one it names, or the only one. */
 static int find_output(Build *b, const Term *t, Loc loc) {
-    const Tensors *outs = &b->m->output;
+    const ModelTensors *outs = &b->m->output;
     const Tree *of = tree_find(t->options, "of");
     const char **known = NULL;
     int n = 0;
@@ -96,7 +96,7 @@ static bool find_label(Build *b, Term *t, int nterm, int i, Loc loc) {
         if (b->m->label.item[k].name == label)
             return diag_error(loc, "%s: a second loss of output '%s'", t->where, name);
     PUSH(b->arena, b->m->label.item, b->m->label.n) =
-        (Tensor){.name = label, .type = type, .loc = loc,
+        (ModelTensor){.name = label, .type = type, .loc = loc,
                  .ranged = t->row->label == LABEL_CLASS, .lo = 0,
                  .hi = out->dim[out->rank - 1].n};
     return true;

@@ -56,8 +56,8 @@ typedef struct {
     bool trainable;                    /* parameters */
     bool ranged;                       /* integer input: lo <= each element < hi */
     int64_t lo, hi;
-} Tensor;
-typedef struct { int n; Tensor *item; } Tensors;
+} ModelTensor;
+typedef struct { int n; ModelTensor *item; } ModelTensors;
 
 typedef struct { const char *name, *of; } Tied;        /* parameter names: copy, original */
 
@@ -82,8 +82,8 @@ typedef struct Model {
     Settings set;
     int64_t batch;                     /* upper bound B */
     bool strict;
-    Tensors input, output, param, state;   /* output: after `as` */
-    Tensors label;                     /* "target", or "target.<output>" if several; empty
+    ModelTensors input, output, param, state; /* output: after `as` */
+    ModelTensors label;                /* "target", or "target.<output>" if several; empty
                                           without a loss */
     int ntied;
     Tied *tied;

@@ -8,7 +8,7 @@ static const char *full_name(const Build *b, const char *path, const char *key) 
     return strs_z(b->m->strs, arena_printf(b->arena, "%s.%s", path, key));
 }
 
-static int tensor_find(const Tensors *t, const char *name) {
+static int tensor_find(const ModelTensors *t, const char *name) {
     for (int i = t->n; i-- > 0;)
         if (t->item[i].name == name)
             return i;
@@ -103,7 +103,7 @@ static Ref tied_to(Build *b, const Macro *m, const char *key) {
 Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *role,
                 double value) {
     bool state = !strcmp(role, "state");
-    Tensors *list = state ? &b->m->state : &b->m->param;
+    ModelTensors *list = state ? &b->m->state : &b->m->param;
     Ref **leaf = state ? &b->out->state : &b->out->param;
     int *n = state ? &b->nstate : &b->nparam;
     double in, out;
@@ -120,7 +120,7 @@ Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *
     if (b->declare) {
         Init init = init_of(m, t, role, value);
         PUSH(b->arena, list->item, list->n) =
-            (Tensor){.name = name, .type = *t, .loc = m->loc, .trainable = !m->frozen && !state};
+            (ModelTensor){.name = name, .type = *t, .loc = m->loc, .trainable = !m->frozen && !state};
         if (state)
             PUSH(b->arena, b->state_init, b->nstate_init) = init;
         else
@@ -161,7 +161,7 @@ bool build_range(Build *b, Macro *m, Ref input, int64_t lo, int64_t hi) {
     int i = n->kind == N_INPUT ? tensor_find(&b->m->input, n->name) : -1;
     if (i < 0)
         return macro_fault(m, "numbers of rows must come straight from an input");
-    Tensor *t = &b->m->input.item[i];
+    ModelTensor *t = &b->m->input.item[i];
     t->lo = t->ranged && t->lo > lo ? t->lo : lo;
     t->hi = t->ranged && t->hi < hi ? t->hi : hi;
     t->ranged = true;
@@ -171,7 +171,7 @@ bool build_range(Build *b, Macro *m, Ref input, int64_t lo, int64_t hi) {
 /* --- the entry init --- */
 
 /* Each parameter has a random key of its own: the hash of its name. */
-static Ref random_fill(Graph *g, const Tensor *t, Ref rng, const char *op, const char *a_name,
+static Ref random_fill(Graph *g, const ModelTensor *t, Ref rng, const char *op, const char *a_name,
                        double a, const char *b_name, double b) {
     int64_t shape[MAX_RANK];
     uint64_t key = hash_bytes(t->name, strlen(t->name), 0);
@@ -187,7 +187,7 @@ static Ref random_fill(Graph *g, const Tensor *t, Ref rng, const char *op, const
     return graph_op(g, (Loc){0}, op, 1, &rng, COUNT(attr), attr);
 }
 
-static Ref fill(Graph *g, const Tensor *t, Ref rng, const Init *init) {
+static Ref fill(Graph *g, const ModelTensor *t, Ref rng, const Init *init) {
     if (init->kind == INIT_UNIFORM)
         return random_fill(g, t, rng, "random_uniform", "lo", init->a, "hi", init->b);
     if (init->kind == INIT_NORMAL)

@@ -35,9 +35,9 @@ int program_entry(const Program *p, const char *name) {
 
 /* --- declarations --- */
 
-static void add_inputs(Build *b, const Tensors *list) {
+static void add_inputs(Build *b, const ModelTensors *list) {
     for (int i = 0; i < list->n; i++) {
-        const Tensor *t = &list->item[i];
+        const ModelTensor *t = &list->item[i];
         block_add(b->mod.arena, &b->mod.input, t->name, &t->type, 0);
         if (t->ranged) {
             b->mod.input.slot[b->mod.input.n - 1].lo = t->lo;
