@@ -66,7 +66,7 @@ typedef struct {
     int active;                        /* lanes of this copy that count; 0 = all */
 } Work;
 
-static bool stmt_varies(Work *w, const Stmt *s) {
+static bool stmt_varies(const Work *w, const Stmt *s) {
     switch (s->kind) {
     case S_FOR:
     case S_IF:
@@ -162,28 +162,42 @@ typedef struct { Work *w; const Expr ***to; int last; } Copies;
 
 static Stmt *jam_list(Copies *c, const Stmt *s);
 
-static Stmt **replicate(Copies *c, const Stmt *s, Stmt **tail) {
+/* Copies of the statements from s up to end, all of one iteration together: what they
+ * share is used while it is in a register. */
+static Stmt **replicate(Copies *c, const Stmt *s, const Stmt *end, Stmt **tail) {
     Work *w = c->w;
     const Ix **map = NEW(w->j->a, w->var + 1, const Ix *);
     for (int t = 0; t < w->times; t++) {
         w->to = c->to[t];
         w->active = t == w->times - 1 ? c->last : 0;
         map[w->var] = ix_addc(w->j->p, ix_var(w->j->p, w->var), t * w->stride);
-        *tail = copy_stmt(w, s, map, w->var + 1);
-        tail = &(*tail)->next;
+        for (const Stmt *i = s; i != end; i = i->next) {
+            *tail = copy_stmt(w, i, map, w->var + 1);
+            tail = &(*tail)->next;
+        }
     }
     return tail;
+}
+
+/* The end of the run of statements from s on that all vary and hold no others. */
+static const Stmt *run_end(const Work *w, const Stmt *s) {
+    const Stmt *end = s->next;
+    while (!s->body && end && !end->body && end->kind != S_COMMENT && stmt_varies(w, end))
+        end = end->next;
+    return end;
 }
 
 static Stmt *jam_list(Copies *c, const Stmt *s) {
     Work *w = c->w;
     Stmt *first = NULL, **tail = &first;
-    for (; s; s = s->next) {
+    for (const Stmt *next; s; s = next) {
+        next = s->next;
         bool fixed = s->kind == S_FOR
                          ? !ix_uses(s->lo, w->var) && !ix_uses(s->hi, w->var)
                          : s->kind == S_IF && !cond_uses(s->cond, w->var);
         if (!fixed && stmt_varies(w, s)) {
-            tail = replicate(c, s, tail);
+            next = run_end(w, s);
+            tail = replicate(c, s, next, tail);
             continue;
         }
         Stmt *one = NEW(w->j->a, 1, Stmt);
