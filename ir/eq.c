@@ -4,15 +4,16 @@
 #include <math.h>
 
 double fold_identity(Fold f, DType t) {
-    static const double lowest[] = {[I32] = -0x1p31, [I64] = -0x1p63, [U32] = 0, [U64] = 0,
-                                    [U8] = 0, [BOOL] = 0};
-    static const double highest[] = {[I32] = 0x1p31 - 1, [I64] = 0x1p63, [U32] = 0x1p32 - 1,
-                                     [U64] = 0x1p64, [U8] = 255, [BOOL] = 1};
+    static const double lowest[] = {
+        [I32] = -0x1p31, [I64] = -0x1p63, [U32] = 0, [U64] = 0, [U8] = 0, [BOOL] = 0};
+    static const double highest[] = {
+        [I32] = 0x1p31 - 1, [I64] = 0x1p63, [U32] = 0x1p32 - 1,
+        [U64] = 0x1p64,     [U8] = 255,     [BOOL] = 1};
     switch (f) {
     case FOLD_NONE:
-    case FOLD_SUM:  return 0;
-    case FOLD_MAX:  return dtype_info[t].is_float ? (double)-INFINITY : lowest[t];
-    case FOLD_MIN:  return dtype_info[t].is_float ? (double)INFINITY : highest[t];
+    case FOLD_SUM: return 0;
+    case FOLD_MAX: return dtype_info[t].is_float ? (double)-INFINITY : lowest[t];
+    case FOLD_MIN: return dtype_info[t].is_float ? (double)INFINITY : highest[t];
     case FOLD_PROD: return 1;
     }
     bug("fold %d", f);
@@ -31,9 +32,9 @@ const Expr *fold_start(Pool *p, Fold f, DType t) {
 Fn fold_fn(Fold f) {
     switch (f) {
     case FOLD_NONE: break;
-    case FOLD_SUM:  return FN_add;
-    case FOLD_MAX:  return FN_max;
-    case FOLD_MIN:  return FN_min;
+    case FOLD_SUM: return FN_add;
+    case FOLD_MAX: return FN_max;
+    case FOLD_MIN: return FN_min;
     case FOLD_PROD: return FN_mul;
     }
     bug("function of fold %d", f);
@@ -58,7 +59,10 @@ int64_t eq_terms(const Eq *e) {
 /* --- the order of a reduction --- */
 
 /* The reads that are multiplied with each other, under guards, signs and conversions. */
-typedef struct { int n; const Expr *read[16]; } Factors;
+typedef struct {
+    int n;
+    const Expr *read[16];
+} Factors;
 
 static void factors(const Expr *e, Factors *f) {
     if (e->kind == X_READ && f->n < (int)COUNT(f->read))
@@ -67,7 +71,8 @@ static void factors(const Expr *e, Factors *f) {
         factors(e->arg[0], f);
     if (e->kind != X_CALL)
         return;
-    bool through = e->fn == FN_mul || e->fn == FN_neg || (e->n == 1 && fn_info[e->fn].prim);
+    bool through =
+        e->fn == FN_mul || e->fn == FN_neg || (e->n == 1 && fn_info[e->fn].prim);
     for (int i = 0; through && i < e->n; i++)
         factors(e->arg[i], f);
 }
@@ -89,7 +94,10 @@ static bool contraction(const Eq *e) {
     return false;
 }
 
-typedef struct { int var; bool found; } Unit;
+typedef struct {
+    int var;
+    bool found;
+} Unit;
 
 static void unit_read(const Expr *e, void *user) {
     Unit *u = user;

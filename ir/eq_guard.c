@@ -15,7 +15,8 @@ static const Ix *without_division(Pool *p, const Ix *e) {
             continue;
         const Ix *rest = ix_sub(p, e, ix_scale(p, ix_div(p, t->a[0], k), coef));
         const Ix *in = ix_addc(p, t->a[0], coef > 0 ? -(k - 1) : 0);
-        return ix_addc(p, ix_add(p, ix_scale(p, rest, k), ix_scale(p, in, coef)), k - 1);
+        return ix_addc(p, ix_add(p, ix_scale(p, rest, k), ix_scale(p, in, coef)),
+                       k - 1);
     }
     return NULL;
 }
@@ -39,8 +40,8 @@ static bool proves(Pool *p, Cond c, const Ix *e, const Box *box, int depth);
 static bool proves_by(Pool *p, Cond c, Cmp g, const Ix *e, const Box *box, int depth) {
     for (int i = 0; i < e->n; i++)
         for (int j = 0; j < g.e->n; j++) {
-            const Ix *rest = e->term[i].atom == g.e->term[j].atom ? without(p, e, i, g, j)
-                                                                  : NULL;
+            const Ix *rest =
+                e->term[i].atom == g.e->term[j].atom ? without(p, e, i, g, j) : NULL;
             if (rest && proves(p, c, rest, box, depth))
                 return true;
         }
@@ -110,12 +111,14 @@ static const Type *operand(ReadCheck *r, int slot, int n) {
     return r->src[slot];
 }
 
-static void check_subs(ReadCheck *r, const Type *t, int slot, const Ix *const *sub, Cond c) {
+static void check_subs(ReadCheck *r, const Type *t, int slot, const Ix *const *sub,
+                       Cond c) {
     for (int d = 0; d < t->rank; d++) {
         check_ix(r, sub[d], c);
         if (ix_reads(sub[d]) || ix_inside(r->pool, sub[d], t->dim[d], &r->box))
             continue;
-        const Ix *end = t->dim[d].batch ? ix_batch(r->pool) : ix_const(r->pool, t->dim[d].n);
+        const Ix *end =
+            t->dim[d].batch ? ix_batch(r->pool) : ix_const(r->pool, t->dim[d].n);
         const Ix *room = ix_addc(r->pool, ix_sub(r->pool, end, sub[d]), -1);
         if (!cond_proves(r->pool, c, sub[d], &r->box))
             r->leak(r, &(Leak){slot, d, sub[d], true, c.n > 0});
@@ -132,7 +135,8 @@ static void check_ix(ReadCheck *r, const Ix *a, Cond c) {
         if (t->kind == IX_READ) {
             const Type *src = operand(r, t->id, t->n);
             if (src && dtype_info[src->dtype].is_float)
-                fault(r, arena_printf(r->arena, "operand %d is %s, subscripts read integers",
+                fault(r, arena_printf(r->arena,
+                                      "operand %d is %s, subscripts read integers",
                                       t->id, dtype_info[src->dtype].name));
             if (src)
                 check_subs(r, src, t->id, t->a, c);
@@ -143,13 +147,16 @@ static void check_ix(ReadCheck *r, const Ix *a, Cond c) {
     }
 }
 
-static Cond but_for(Cond c, int n) { return (Cond){n < c.n ? n : c.n, c.cmp}; }
+static Cond but_for(Cond c, int n) {
+    return (Cond){n < c.n ? n : c.n, c.cmp};
+}
 
 /* What holds where `not` does not: only a single comparison says it. */
-static Cond otherwise(Pool *p, Cond outer, Cond not) {
-    if (not.n != 1 || not.cmp[0].eq)
+static Cond otherwise(Pool *p, Cond outer, Cond not ) {
+    if (not .n != 1 || not .cmp[0].eq)
         return outer;
-    return cond_and(p, outer, cond_ge0(p, ix_addc(p, ix_scale(p, not.cmp[0].e, -1), -1)));
+    return cond_and(p, outer,
+                    cond_ge0(p, ix_addc(p, ix_scale(p, not .cmp[0].e, -1), -1)));
 }
 
 static void check_expr(ReadCheck *r, const Expr *e, Cond c);
@@ -175,31 +182,25 @@ static void check_expr(ReadCheck *r, const Expr *e, Cond c) {
     if (e->lanes != 1)
         fault(r, "a vector in an equation");
     switch (e->kind) {
-    case X_NUM:
-        return;
-    case X_IX:
-        check_ix(r, e->u.ix, c);
-        return;
+    case X_NUM: return;
+    case X_IX: check_ix(r, e->u.ix, c); return;
     case X_READ:
         t = operand(r, e->u.slot, e->n);
         if (t && t->dtype != e->type)
-            fault(r, arena_printf(r->arena, "operand %d read as %s, but is %s", e->u.slot,
-                                  dtype_info[e->type].name, dtype_info[t->dtype].name));
+            fault(r,
+                  arena_printf(r->arena, "operand %d read as %s, but is %s", e->u.slot,
+                               dtype_info[e->type].name, dtype_info[t->dtype].name));
         if (t)
             check_subs(r, t, e->u.slot, e->sub, c);
         return;
-    case X_WHEN:
-        check_when(r, e, c);
-        return;
+    case X_WHEN: check_when(r, e, c); return;
     case X_CALL:
         for (int i = 0; i < e->n; i++)
             check_expr(r, e->arg[i], c);
         return;
     case X_VAR:
     case X_SPLAT:
-    case X_TREE:
-        fault(r, "an expression of loops in an equation");
-        return;
+    case X_TREE: fault(r, "an expression of loops in an equation"); return;
     }
     bug("expression of kind %d", e->kind);
 }

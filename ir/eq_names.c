@@ -64,9 +64,10 @@ static bool unify(Row *r, int i, int src, int d) {
         return true;
     const char *was = dim_text(r->ps.arena, x->ext), *now = dim_text(r->ps.arena, dim);
     if (x->len)
-        return parse_fail(&r->ps, "%.*s is %s in %s but %s in %s", (int)x->len, x->name, was,
-                          x->from, now, dim_name(r, src, d));
-    return parse_fail(&r->ps, "%s is %s but %s is %s", x->from, was, dim_name(r, src, d), now);
+        return parse_fail(&r->ps, "%.*s is %s in %s but %s in %s", (int)x->len, x->name,
+                          was, x->from, now, dim_name(r, src, d));
+    return parse_fail(&r->ps, "%s is %s but %s is %s", x->from, was,
+                      dim_name(r, src, d), now);
 }
 
 /* --- subscripts --- */
@@ -92,7 +93,8 @@ bool row_bare_index(Row *r, const char **name, size_t *len) {
     if (!parse_name(ps, name, len))
         return false;
     parse_space(ps);
-    bool ends = ps->at < ps->end && (*ps->at == ',' || *ps->at == ']' || *ps->at == '<');
+    bool ends =
+        ps->at < ps->end && (*ps->at == ',' || *ps->at == ']' || *ps->at == '<');
     if (ends && !memchr(*name, '.', *len) && **name != '%' &&
         (row_index(r, *name, *len) >= 0 || !row_attr(r, *name, *len)))
         return true;
@@ -179,15 +181,16 @@ static int read_subs(Row *r, int src, const Ix **sub) {
     }
     parse_need(ps, "]");
     if (!ps->failed && n != o->type.rank)
-        parse_fail(ps, "%s is %s, expected %d dim%s", o->name, type_text(ps->arena, &o->type),
-                   n, n == 1 ? "" : "s");
+        parse_fail(ps, "%s is %s, expected %d dim%s", o->name,
+                   type_text(ps->arena, &o->type), n, n == 1 ? "" : "s");
     return ps->failed ? -1 : n;
 }
 
 /* --- names in expressions --- */
 
 /* Digits, or the name of an integer attribute; below 0 it counts from the end. */
-static bool dim_number(const Row *r, const char *text, size_t len, int rank, int64_t *v) {
+static bool dim_number(const Row *r, const char *text, size_t len, int rank,
+                       int64_t *v) {
     const Attr *a = row_attr(r, text, len);
     *v = 0;
     if (a && a->kind == ATTR_INT) {
@@ -206,7 +209,8 @@ static const Ix *extents(Row *r, const Type *t, int64_t from, int64_t to) {
     Pool *p = r->ps.pool;
     const Ix *n = ix_const(p, 1);
     for (int64_t d = to; d-- > from;)
-        n = t->dim[d].batch ? ix_scale(p, ix_batch(p), n->c) : ix_scale(p, n, t->dim[d].n);
+        n = t->dim[d].batch ? ix_scale(p, ix_batch(p), n->c)
+                            : ix_scale(p, n, t->dim[d].n);
     return n;
 }
 
@@ -228,17 +232,21 @@ static const Ix *dotted(Row *r, const char *name, size_t len) {
     int rank = src < 0 ? 0 : r->src[src].type.rank;
     if (is("count", tail, (size_t)(end - tail)) && src >= 0)
         many = rank;
-    else if (!dim_number(r, tail, (size_t)((product ? dots : end) - tail), rank, &from) ||
-             (product && !dim_number(r, dots + 2, (size_t)(end - dots - 2), rank, &many)))
+    else if (!dim_number(r, tail, (size_t)((product ? dots : end) - tail), rank,
+                         &from) ||
+             (product &&
+              !dim_number(r, dots + 2, (size_t)(end - dots - 2), rank, &many)))
         return NULL;
     if (src < 0) {
         if (from < 0 || from >= list->i)
-            return parse_fail(ps, "no element %lld in %s", (long long)from, list->name), NULL;
+            return parse_fail(ps, "no element %lld in %s", (long long)from, list->name),
+                   NULL;
         return ix_const(ps->pool, list->list[from]);
     }
     if (from < 0 || many < 0 || from + many > rank)
         return parse_fail(ps, "%s is %s, which has no dim %.*s", r->src[src].name,
-                          type_text(ps->arena, &r->src[src].type), (int)(end - tail), tail),
+                          type_text(ps->arena, &r->src[src].type), (int)(end - tail),
+                          tail),
                NULL;
     return extents(r, &r->src[src].type, from, from + many);
 }
@@ -248,7 +256,8 @@ static const Ix *integer_read(Row *r, int src) {
     const Operand *o = &r->src[src];
     if (dtype_info[o->type.dtype].is_float)
         return parse_fail(&r->ps, "%s is %s, subscripts read integers", o->name,
-                          type_text(r->ps.arena, &o->type)), NULL;
+                          type_text(r->ps.arena, &o->type)),
+               NULL;
     int n = read_subs(r, src, sub);
     return n < 0 ? NULL : ix_read(r->ps.pool, src, n, sub);
 }
@@ -290,5 +299,51 @@ const Expr *row_value(Parser *ps, const char *name, size_t len) {
     if (!a || a->kind == ATTR_LIST)
         return NULL;
     ps->bare = true;
-    return a->kind == ATTR_INT ? x_int(ps->pool, I64, a->i) : x_num(ps->pool, F64, a->f);
+    return a->kind == ATTR_INT ? x_int(ps->pool, I64, a->i)
+                               : x_num(ps->pool, F64, a->f);
+}
+
+/* --- what must hold --- */
+
+/* Names in the text and what they are: "X.1 is 3, groups is 2". */
+static void explain(Row *r, const char *from, const char *to, Text *out) {
+    Parser ps = r->ps;
+    const char *name;
+    size_t len;
+    int64_t v;
+    ps.quiet = true;
+    for (ps.at = from; ps.at < to;) {
+        if (!parse_name(&ps, &name, &len)) {
+            ps.at++;
+            continue;
+        }
+        const Ix *e = row_ix(&ps, name, len);
+        if (e && ix_is_const(e, &v))
+            text_printf(out, "%s%.*s is %lld", out->n ? ", " : "", (int)len, name,
+                        (long long)v);
+        else if (e)
+            text_printf(out, "%s%.*s is the batch", out->n ? ", " : "", (int)len, name);
+    }
+}
+
+void row_needs(Row *r) {
+    Parser *ps = &r->ps;
+    if (!parse_is(ps, "need"))
+        return;
+    do {
+        parse_space(ps);
+        const char *from = ps->at;
+        Cond c = parse_comparison(ps);
+        if (c.n == 0 || ps->failed)
+            continue;
+        Text why = {0};
+        const char *to = ps->at;
+        while (to > from && to[-1] == ' ')
+            to--;
+        explain(r, from, to, &why);
+        parse_fail(ps, "needs %.*s, but %s", (int)(to - from), from,
+                   why.n ? why.s : "not so");
+        text_free(&why);
+    } while (parse_is(ps, "&&"));
+    parse_need(ps, ":");
 }

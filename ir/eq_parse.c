@@ -33,8 +33,8 @@ static Dim range(Row *r) {
 }
 
 static bool check_extent(Row *r, const char *name, size_t len, int64_t n) {
-    return n >= 1 || parse_fail(&r->ps, "the extent of %.*s comes out as %lld", (int)len, name,
-                                (long long)n);
+    return n >= 1 || parse_fail(&r->ps, "the extent of %.*s comes out as %lld",
+                                (int)len, name, (long long)n);
 }
 
 static int declare(Row *r, const char *name, size_t len) {
@@ -95,7 +95,8 @@ static void permuted(Row *r, Run *run) {
         return;
     }
     if (a->i != run->size) {
-        parse_fail(ps, "%s has %lld entries, expected %d", a->name, (long long)a->i, run->size);
+        parse_fail(ps, "%s has %lld entries, expected %d", a->name, (long long)a->i,
+                   run->size);
         return;
     }
     for (int d = 0; d < run->size; d++) {
@@ -114,7 +115,7 @@ static void permuted(Row *r, Run *run) {
 
 static void result_run(Row *r, Run *run) {
     Parser *ps = &r->ps;
-    if (parse_is(ps, ":")) {           /* `a..:keep`: as many dims of extent 1, if keep is 1 */
+    if (parse_is(ps, ":")) { /* `a..:keep`: as many dims of extent 1, if keep is 1 */
         const Ix *keep = parse_ix(ps);
         int64_t yes = 0;
         if (!ps->failed && (!ix_is_const(keep, &yes) || yes < 0 || yes > 1))
@@ -127,7 +128,7 @@ static void result_run(Row *r, Run *run) {
         permuted(r, run);
         return;
     }
-    if (parse_is(ps, "<")) {           /* the shape was read when lists were scanned */
+    if (parse_is(ps, "<")) { /* the shape was read when lists were scanned */
         const char *name;
         size_t len;
         parse_need(ps, "@");
@@ -186,9 +187,14 @@ static void result(Row *r) {
 /* --- fold and order --- */
 
 static void fold(Row *r) {
-    static const struct { const char *text; Fold fold; bool arg; } table[] = {
-        {"argmax=", FOLD_MAX, true}, {"argmin=", FOLD_MIN, true}, {"max=", FOLD_MAX, false},
-        {"min=", FOLD_MIN, false},   {"+=", FOLD_SUM, false},     {"*=", FOLD_PROD, false},
+    static const struct {
+        const char *text;
+        Fold fold;
+        bool arg;
+    } table[] = {
+        {"argmax=", FOLD_MAX, true}, {"argmin=", FOLD_MIN, true},
+        {"max=", FOLD_MAX, false},   {"min=", FOLD_MIN, false},
+        {"+=", FOLD_SUM, false},     {"*=", FOLD_PROD, false},
         {"=", FOLD_NONE, false},
     };
     size_t i = 0;
@@ -225,7 +231,8 @@ static bool extents_known(Row *r) {
         if (!x->known && x->one)
             x->ext = (Dim){1, false};
         else if (!x->known && x->len)
-            parse_fail(&r->ps, "nothing says how far '%.*s' runs", (int)x->len, x->name);
+            parse_fail(&r->ps, "nothing says how far '%.*s' runs", (int)x->len,
+                       x->name);
         else if (!x->known)
             parse_fail(&r->ps, "nothing says how far a dim of the result runs");
         else
@@ -240,8 +247,8 @@ static bool result_type(Row *r, Type *t) {
     for (int d = 0; d < r->nout; d++) {
         t->dim[d] = r->dim_of[d] < 0 ? r->dim[d] : r->idx[r->dim_of[d]].ext;
         if (d > 0 && t->dim[d].batch)
-            return parse_fail(&r->ps, "the batch must stay the outermost dim, got it as dim %d",
-                              d);
+            return parse_fail(
+                &r->ps, "the batch must stay the outermost dim, got it as dim %d", d);
     }
     return type_count(t, &count) ||
            parse_fail(&r->ps, "%s is too large", type_text(r->ps.arena, t));
@@ -312,7 +319,11 @@ static void substitute(Row *r, Eq *e, const Type *t) {
 
 /* --- guards for reads that may leave their operands --- */
 
-typedef struct { Row *row; Eq *eq; Cond inside; } Expansion;
+typedef struct {
+    Row *row;
+    Eq *eq;
+    Cond inside;
+} Expansion;
 
 static void expand(ReadCheck *c, const Leak *l) {
     Expansion *x = c->user;
@@ -325,8 +336,8 @@ static void expand(ReadCheck *c, const Leak *l) {
         const Ix *room = ix_addc(p, ix_sub(p, end, l->sub), -1);
         x->inside = cond_and(p, x->inside, cond_ge0(p, l->low ? l->sub : room));
     } else if (!dim.batch && ix_range(l->sub, &c->box, &lo, &hi)) {
-        parse_fail(&x->row->ps, "%s.%d is %lld, but is read at %lld to %lld", name, l->dim,
-                   (long long)dim.n, (long long)lo, (long long)hi);
+        parse_fail(&x->row->ps, "%s.%d is %lld, but is read at %lld to %lld", name,
+                   l->dim, (long long)dim.n, (long long)lo, (long long)hi);
     } else {
         parse_fail(&x->row->ps, "a read of %s may leave dim %d", name, l->dim);
     }
@@ -336,8 +347,13 @@ static void guard(Row *r, Eq *e) {
     Pool *p = r->ps.pool;
     const Type **src = NEW(r->ps.arena, r->nsrc, const Type *);
     Expansion x = {.row = r, .eq = e};
-    ReadCheck c = {.pool = p, .arena = r->ps.arena, .eq = e, .nsrc = r->nsrc, .src = src,
-                   .leak = expand, .user = &x};
+    ReadCheck c = {.pool = p,
+                   .arena = r->ps.arena,
+                   .eq = e,
+                   .nsrc = r->nsrc,
+                   .src = src,
+                   .leak = expand,
+                   .user = &x};
     for (int i = 0; i < r->nsrc; i++)
         src[i] = &r->src[i].type;
     reads_check(&c);
@@ -369,48 +385,6 @@ static bool points_fit(Row *r, const Eq *e) {
     return true;
 }
 
-/* Names in the text and what they are: "X.1 is 3, groups is 2". */
-static void explain(Row *r, const char *from, const char *to, Text *out) {
-    Parser ps = r->ps;
-    const char *name;
-    size_t len;
-    int64_t v;
-    ps.quiet = true;
-    for (ps.at = from; ps.at < to;) {
-        if (!parse_name(&ps, &name, &len)) {
-            ps.at++;
-            continue;
-        }
-        const Ix *e = row_ix(&ps, name, len);
-        if (e && ix_is_const(e, &v))
-            text_printf(out, "%s%.*s is %lld", out->n ? ", " : "", (int)len, name, (long long)v);
-        else if (e)
-            text_printf(out, "%s%.*s is the batch", out->n ? ", " : "", (int)len, name);
-    }
-}
-
-/* `need X.1 == groups*W.1 && groups > 0:` before the equation. */
-static void needs(Row *r) {
-    Parser *ps = &r->ps;
-    if (!parse_is(ps, "need"))
-        return;
-    do {
-        parse_space(ps);
-        const char *from = ps->at;
-        Cond c = parse_comparison(ps);
-        if (c.n == 0 || ps->failed)
-            continue;
-        Text why = {0};
-        const char *to = ps->at;
-        while (to > from && to[-1] == ' ')
-            to--;
-        explain(r, from, to, &why);
-        parse_fail(ps, "needs %.*s, but %s", (int)(to - from), from, why.n ? why.s : "not so");
-        text_free(&why);
-    } while (parse_is(ps, "&&"));
-    parse_need(ps, ":");
-}
-
 static bool finish(Row *r, Eq *e, DType out_dtype, Type *out) {
     Parser *ps = &r->ps;
     if (!extents_known(r) || !result_type(r, out) || !wholes_fit(r, out))
@@ -423,7 +397,8 @@ static bool finish(Row *r, Eq *e, DType out_dtype, Type *out) {
     e->arg = r->arg;
     substitute(r, e, out);
     if (e->fold == FOLD_NONE && e->nidx > e->nfree)
-        return parse_fail(ps, "an index stands only on the right, but nothing is folded: +=?");
+        return parse_fail(
+            ps, "an index stands only on the right, but nothing is folded: +=?");
     if (!points_fit(r, e))
         return false;
     guard(r, e);
@@ -446,16 +421,24 @@ static bool sound(Row *r, const Eq *e, const Type *out) {
     return !fault || parse_fail(&r->ps, "%s", fault);
 }
 
-Eq *eq_parse(Pool *p, Loc loc, const char *text, int nsrc, const Operand *src, int nattr,
-             const Attr *attr, DType out_dtype, Type *out) {
+Eq *eq_parse(Pool *p, Loc loc, const char *text, int nsrc, const Operand *src,
+             int nattr, const Attr *attr, DType out_dtype, Type *out) {
     Arena *a = pool_arena(p);
     Row *r = NEW(a, 1, Row);
     Eq *e = NEW(a, 1, Eq);
-    r->ps = (Parser){.pool = p, .arena = a, .at = text, .start = text,
-                     .end = text + strlen(text), .loc = loc, .rows = true, .user = r,
-                     .index = row_ix, .value = row_value,
+    r->ps = (Parser){.pool = p,
+                     .arena = a,
+                     .at = text,
+                     .start = text,
+                     .end = text + strlen(text),
+                     .loc = loc,
+                     .rows = true,
+                     .user = r,
+                     .index = row_ix,
+                     .value = row_value,
                      .number = out_dtype != NDTYPE ? out_dtype
-                             : nsrc ? src[0].type.dtype : F32};
+                               : nsrc              ? src[0].type.dtype
+                                                   : F32};
     r->nsrc = nsrc;
     r->src = src;
     r->nattr = nattr;
@@ -467,7 +450,7 @@ Eq *eq_parse(Pool *p, Loc loc, const char *text, int nsrc, const Operand *src, i
     label(&r->ps);
     if (!runs_settle(r))
         return NULL;
-    needs(r);
+    row_needs(r);
     result(r);
     fold(r);
     order(r);

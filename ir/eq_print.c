@@ -13,7 +13,8 @@ static void print_index(Text *out, const Eq *e, int i, const Names *names) {
     print_ext(out, e->ext[i]);
 }
 
-static void print_indices(Text *out, const Eq *e, int from, int to, const Names *names) {
+static void print_indices(Text *out, const Eq *e, int from, int to,
+                          const Names *names) {
     text_printf(out, "[");
     for (int i = from; i < to; i++) {
         text_printf(out, i > from ? "," : "");
@@ -22,7 +23,9 @@ static void print_indices(Text *out, const Eq *e, int from, int to, const Names 
     text_printf(out, "]");
 }
 
-static bool same(Dim a, Dim b) { return a.n == b.n && a.batch == b.batch; }
+static bool same(Dim a, Dim b) {
+    return a.n == b.n && a.batch == b.batch;
+}
 
 /* Do the result's dims say what the free indices are? Then they need not be listed. */
 static bool plain(const Eq *e, const Type *result) {
@@ -34,7 +37,8 @@ static bool plain(const Eq *e, const Type *result) {
         if (e->ext[i].n == 1 && !e->ext[i].batch)
             return false;
     for (int d = 0; d < e->nout; d++) {
-        bool one = ix_is_const(e->store[d], &c) && c == 0 && same(result->dim[d], (Dim){1, 0});
+        bool one =
+            ix_is_const(e->store[d], &c) && c == 0 && same(result->dim[d], (Dim){1, 0});
         bool index = ix_is_var(e->store[d], &var) && var == next && next < e->nfree &&
                      same(result->dim[d], e->ext[next]);
         if (!one && !index)
@@ -45,8 +49,10 @@ static bool plain(const Eq *e, const Type *result) {
 }
 
 static const char *fold_text(const Eq *e) {
-    static const char *const text[] = {[FOLD_NONE] = "=", [FOLD_SUM] = "+=",
-                                       [FOLD_MAX] = "max=", [FOLD_MIN] = "min=",
+    static const char *const text[] = {[FOLD_NONE] = "=",
+                                       [FOLD_SUM] = "+=",
+                                       [FOLD_MAX] = "max=",
+                                       [FOLD_MIN] = "min=",
                                        [FOLD_PROD] = "*="};
     return e->arg ? e->fold == FOLD_MAX ? "argmax=" : "argmin=" : text[e->fold];
 }

@@ -84,5 +84,7 @@ const Expr *row_value(Parser *ps, const char *name, size_t len);
 bool row_bare_index(Row *r, const char **name, size_t *len);
 /* `name..` or `..` next: its run. */
 bool row_run_next(Row *r, Run **run);
+/* `need X.1 == groups*W.1 && groups > 0:` before the equation, or an error. */
+void row_needs(Row *r);
 
 #endif

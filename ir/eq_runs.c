@@ -10,7 +10,8 @@ static bool word(char c) {
 
 Run *run_find(Row *r, const char *name, size_t len) {
     for (int i = 0; i < r->nrun; i++)
-        if (r->run[i].len == len && (len == 0 || memcmp(r->run[i].name, name, len) == 0))
+        if (r->run[i].len == len &&
+            (len == 0 || memcmp(r->run[i].name, name, len) == 0))
             return &r->run[i];
     if (r->nrun == MAX_RUNS) {
         parse_fail(&r->ps, "more than %d runs of dims", MAX_RUNS);
@@ -58,8 +59,8 @@ static bool rest(Row *r, const char *what, int n, Dim *dim, int at) {
         return true;
     }
     if (all % given || (t->rank && t->dim[0].batch && !batch))
-        return parse_fail(&r->ps, "no extent for -1 in %s makes the elements of %s", what,
-                          type_text(r->ps.arena, t));
+        return parse_fail(&r->ps, "no extent for -1 in %s makes the elements of %s",
+                          what, type_text(r->ps.arena, t));
     dim[at] = (Dim){all / given, false};
     return true;
 }
@@ -68,13 +69,14 @@ bool row_shape(Row *r, const char *name, size_t len, int *n, Dim *dim) {
     const Attr *a = row_attr(r, name, len);
     int open = -1;
     if (!a || a->kind != ATTR_LIST || a->i > MAX_RANK)
-        return parse_fail(&r->ps, "'%.*s' is not a list of at most %d numbers", (int)len, name,
-                          MAX_RANK);
+        return parse_fail(&r->ps, "'%.*s' is not a list of at most %d numbers",
+                          (int)len, name, MAX_RANK);
     *n = (int)a->i;
     for (int d = 0; d < *n; d++) {
         int64_t v = a->list[d];
         if (v < -1 || v > INT64_C(1) << 40 || (v < 1 && r->nsrc == 0))
-            return parse_fail(&r->ps, "%s has an extent of %lld", a->name, (long long)v);
+            return parse_fail(&r->ps, "%s has an extent of %lld", a->name,
+                              (long long)v);
         if (v == 0 && d >= r->src[0].type.rank)
             return parse_fail(&r->ps, "%s has a 0 where %s has no dim", a->name,
                               r->src[0].name);
@@ -82,7 +84,9 @@ bool row_shape(Row *r, const char *name, size_t len, int *n, Dim *dim) {
             return parse_fail(&r->ps, "%s has more than one -1", a->name);
         if (v == -1)
             open = d;
-        dim[d] = v > 0 ? (Dim){v, false} : v == 0 ? r->src[0].type.dim[d] : (Dim){1, false};
+        dim[d] = v > 0    ? (Dim){v, false}
+                 : v == 0 ? r->src[0].type.dim[d]
+                          : (Dim){1, false};
     }
     return open < 0 || rest(r, a->name, *n, dim, open);
 }
@@ -133,7 +137,8 @@ static bool scan_list(Row *r, List *l) {
             return true;
         from = p + 1;
     }
-    return true;                       /* the parser will miss the bracket */
+    l->src = -1; /* the parser will miss the bracket */
+    return true;
 }
 
 /* --- settling --- */
@@ -146,8 +151,8 @@ static bool size_by_attr(Row *r, Run *run, const List *l) {
     int rank = r->src[l->src].type.rank;
     int64_t size = a->i < 0 ? a->i + rank : a->i;
     if (size < 0 || size > rank)
-        return parse_fail(&r->ps, "%s is %lld, but %s has %d dims", a->name, (long long)a->i,
-                          r->src[l->src].name, rank);
+        return parse_fail(&r->ps, "%s is %lld, but %s has %d dims", a->name,
+                          (long long)a->i, r->src[l->src].name, rank);
     run->size = (int)size;
     return true;
 }
@@ -158,7 +163,8 @@ static bool settle_list(Row *r, const List *l) {
     Run *open = NULL, *dots = NULL;
     if (l->nrun == 0 && left != 0)
         return parse_fail(&r->ps, "%s is %s, expected %d dim%s", o->name,
-                          type_text(r->ps.arena, &o->type), l->plain, l->plain == 1 ? "" : "s");
+                          type_text(r->ps.arena, &o->type), l->plain,
+                          l->plain == 1 ? "" : "s");
     for (int i = 0; i < l->nrun; i++) {
         Run *run = l->run[i];
         if (run->len == 0)
@@ -195,13 +201,16 @@ int run_others(const Row *r, const char *at) {
 
 bool runs_settle(Row *r) {
     for (const char *p = r->ps.at; p < r->ps.end; p++) {
-        const char *name = p;
-        if (*p != '[' || p == r->ps.start || !word(p[-1]))
+        const char *end = p;
+        if (*p != '[')
             continue;
+        while (end > r->ps.start && strchr(" \t\r\n", end[-1]))
+            end--;
+        const char *name = end;
         while (name > r->ps.start && word(name[-1]))
             name--;
         List *l = &PUSH(r->ps.arena, r->list, r->nlist);
-        *l = (List){.at = p, .src = row_operand(r, name, (size_t)(p - name))};
+        *l = (List){.at = p, .src = row_operand(r, name, (size_t)(end - name))};
         if (!scan_list(r, l))
             return false;
     }

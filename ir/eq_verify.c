@@ -3,14 +3,17 @@
 
 static const char *check_shape(Arena *a, const Eq *e, const Type *result) {
     if (e->nout != result->rank)
-        return arena_printf(a, "%d store subscripts for %s", e->nout, type_text(a, result));
+        return arena_printf(a, "%d store subscripts for %s", e->nout,
+                            type_text(a, result));
     if (e->nfree < 0 || e->nfree > e->nidx || (e->scatter && e->nfree != e->nidx))
         return arena_printf(a, "%d of %d indices are free", e->nfree, e->nidx);
     for (int i = 0; i < e->nidx; i++) {
         if (e->ext[i].n < 1)
-            return arena_printf(a, "index %d has extent %lld", i, (long long)e->ext[i].n);
+            return arena_printf(a, "index %d has extent %lld", i,
+                                (long long)e->ext[i].n);
         if (e->ext[i].batch && i > e->nfree)
-            return arena_printf(a, "reduced index %d is the batch, but not the outermost", i);
+            return arena_printf(
+                a, "reduced index %d is the batch, but not the outermost", i);
     }
     for (int d = 0; d < result->rank; d++)
         if (result->dim[d].n < 1 || (d > 0 && result->dim[d].batch))
@@ -55,8 +58,9 @@ static void leak(ReadCheck *r, const Leak *l) {
     if (r->fault)
         return;
     ix_print(&t, l->sub, NULL);
-    r->fault = arena_printf(r->arena, "subscript %s of operand %d, dim %d, %s", t.s, l->slot,
-                            l->dim, l->low ? "may be negative" : "may pass the end");
+    r->fault =
+        arena_printf(r->arena, "subscript %s of operand %d, dim %d, %s", t.s, l->slot,
+                     l->dim, l->low ? "may be negative" : "may pass the end");
     text_free(&t);
 }
 
@@ -69,7 +73,8 @@ const char *eq_verify(Arena *a, Pool *p, const Eq *e, int nsrc, const Type *cons
         fault = check_fold(a, e, result);
     if (fault)
         return fault;
-    ReadCheck r = {.pool = p, .arena = a, .eq = e, .nsrc = nsrc, .src = src, .leak = leak};
+    ReadCheck r = {
+        .pool = p, .arena = a, .eq = e, .nsrc = nsrc, .src = src, .leak = leak};
     reads_check(&r);
     return r.fault;
 }

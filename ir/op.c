@@ -37,7 +37,8 @@ int op_attrs(const OpInfo *o, OpAttr *out) {
         const char *end = colon ? colon : eq ? eq : word + len;
         if (n > MAX_ATTRS)
             bug("op %s has more than %d attributes", o->name, MAX_ATTRS);
-        *a = (OpAttr){.name = word, .len = (size_t)(end - word), .has_default = eq != NULL};
+        *a = (OpAttr){
+            .name = word, .len = (size_t)(end - word), .has_default = eq != NULL};
         a->kind = !colon ? ATTR_INT : colon[1] == 'f' ? ATTR_FLOAT : ATTR_LIST;
         if (eq && !num_parse(eq + 1, (size_t)(word + len - eq - 1), &a->value))
             bug("op %s: bad default of %.*s", o->name, (int)a->len, a->name);
@@ -63,13 +64,13 @@ int op_sources(const OpInfo *o, OpSource *out) {
 typedef struct {
     Graph *g;
     Loc loc;
-    const char *label;                 /* NULL: none */
+    const char *label; /* NULL: none */
     int nattr;
     const Attr *attr;
-    int n;                             /* operands so far */
+    int n; /* operands so far */
     Operand *op;
     Ref *ref;
-    int nabsent;                       /* optional operands that are not there */
+    int nabsent; /* optional operands that are not there */
     const OpSource *absent;
 } Rows;
 
@@ -122,7 +123,8 @@ static Ref one_row(Rows *r, const char *from, const char *to, DType dtype) {
         return named_result(r, from, to);
     const char *text = arena_printf(a, "%s%s%.*s", r->label ? r->label : "",
                                     r->label ? ": " : "", (int)(to - from), from);
-    Eq *e = eq_parse(r->g->pool, r->loc, text, r->n, r->op, r->nattr, r->attr, dtype, &type);
+    Eq *e = eq_parse(r->g->pool, r->loc, text, r->n, r->op, r->nattr, r->attr, dtype,
+                     &type);
     if (!e)
         return (Ref){0};
     Ref ref = graph_eq(r->g, e, &type, r->n, r->ref);
@@ -164,15 +166,15 @@ static bool same_name(const OpAttr *a, const char *name) {
     return strlen(name) == a->len && !memcmp(a->name, name, a->len);
 }
 
-static bool known_attrs(Loc loc, const OpInfo *o, int nspec, const OpAttr *spec, int nattr,
-                        const Attr *attr) {
+static bool known_attrs(Loc loc, const OpInfo *o, int nspec, const OpAttr *spec,
+                        int nattr, const Attr *attr) {
     for (int i = 0; i < nattr; i++) {
         int k = 0;
         while (k < nspec && !same_name(&spec[k], attr[i].name))
             k++;
         if (k == nspec)
-            return diag_error(loc, "%s: unknown attribute '%s'%s%s", o->name, attr[i].name,
-                              nspec ? ", expected " : "", o->attrs);
+            return diag_error(loc, "%s: unknown attribute '%s'%s%s", o->name,
+                              attr[i].name, nspec ? ", expected " : "", o->attrs);
     }
     return true;
 }
@@ -184,8 +186,9 @@ static bool bind(Arena *a, Loc loc, const OpInfo *o, const OpAttr *spec, int nat
     for (int i = 0; i < nattr; i++)
         if (same_name(spec, attr[i].name))
             given = &attr[i];
-    *out = given ? *given : (Attr){.kind = spec->kind, .i = (int64_t)spec->value,
-                                   .f = spec->value};
+    *out =
+        given ? *given
+              : (Attr){.kind = spec->kind, .i = (int64_t)spec->value, .f = spec->value};
     out->name = arena_printf(a, "%.*s", (int)spec->len, spec->name);
     if (!given && !spec->has_default)
         return diag_error(loc, "%s: attribute '%s' is missing", o->name, out->name);
@@ -224,24 +227,31 @@ Ref graph_op(Graph *g, Loc loc, const char *op, int nsrc, const Ref *src, int na
         least++;
     if (nsrc < least || nsrc > most)
         return diag_error(loc, "%s: got %d operands, expected %s", op, nsrc,
-                          most ? o->src : "none"), (Ref){0};
+                          most ? o->src : "none"),
+               (Ref){0};
     if (!known_attrs(loc, o, nspec, spec, nattr, attr))
         return (Ref){0};
     for (int i = 0; i < nspec; i++)
         if (!bind(g->arena, loc, o, &spec[i], nattr, attr, &bound[i]))
             return (Ref){0};
-    Rows r = {.g = g, .loc = loc, .label = op, .nattr = nspec, .attr = bound,
-              .nabsent = most - nsrc, .absent = source + nsrc};
+    Rows r = {.g = g,
+              .loc = loc,
+              .label = op,
+              .nattr = nspec,
+              .attr = bound,
+              .nabsent = most - nsrc,
+              .absent = source + nsrc};
     for (int i = 0; i < nsrc; i++)
-        add_operand(&r, arena_printf(g->arena, "%.*s", (int)source[i].len, source[i].name),
+        add_operand(&r,
+                    arena_printf(g->arena, "%.*s", (int)source[i].len, source[i].name),
                     src[i]);
     return rows(&r, o->eq, NDTYPE);
 }
 
 Ref graph_text(Graph *g, const char *eq, int nsrc, const Ref *src, int nattr,
                const Attr *attr, DType out) {
-    static const char *const name[] = {"A", "B", "C", "D", "E", "F", "G", "H", "I", "J", "K",
-                                       "L", "M", "N"};
+    static const char *const name[] = {"A", "B", "C", "D", "E", "F", "G",
+                                       "H", "I", "J", "K", "L", "M", "N"};
     Rows r = {.g = g, .loc = our_own(g, eq), .nattr = nattr, .attr = attr};
     if (nsrc > (int)COUNT(name))
         bug("more than %d operands: %s", (int)COUNT(name), eq);

@@ -22,7 +22,8 @@ static bool from_source(const Parser *ps) {
     size_t size = (size_t)(ps->end - ps->start);
     if (!s || !s->text || ps->loc.line < 1 || ps->loc.col < 1)
         return false;
-    size_t off = (size_t)(line_start(s, ps->loc.line) - s->text) + (size_t)ps->loc.col - 1;
+    size_t off =
+        (size_t)(line_start(s, ps->loc.line) - s->text) + (size_t)ps->loc.col - 1;
     return off + size <= s->size && memcmp(s->text + off, ps->start, size) == 0;
 }
 
@@ -44,8 +45,8 @@ bool parse_fail(Parser *ps, const char *fmt, ...) {
         va_start(ap, fmt);
         text_vprintf(&t, fmt, ap);
         va_end(ap);
-        diag_error(place(ps), "%s%s%s", ps->label ? ps->label : "", ps->label ? ": " : "",
-                   t.s);
+        diag_error(place(ps), "%s%s%s", ps->label ? ps->label : "",
+                   ps->label ? ": " : "", t.s);
         text_free(&t);
     }
     ps->failed = true;
@@ -54,15 +55,21 @@ bool parse_fail(Parser *ps, const char *fmt, ...) {
 
 /* --- tokens --- */
 
-static bool blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+static bool blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
 
-static bool digit(char c) { return c >= '0' && c <= '9'; }
+static bool digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 static bool name_start(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '%';
 }
 
-static bool name_char(char c) { return (name_start(c) && c != '%') || digit(c) || c == '.'; }
+static bool name_char(char c) {
+    return (name_start(c) && c != '%') || digit(c) || c == '.';
+}
 
 static bool comment(const Parser *ps) {
     return !ps->rows && *ps->at == '#' && (ps->at + 1 == ps->end || blank(ps->at[1]));
@@ -106,12 +113,14 @@ static const char *next_text(Parser *ps) {
         return "the end";
     while (p < ps->end && name_char(*p) && p - ps->at < 40)
         p++;
-    return arena_printf(ps->arena, "'%.*s'", p == ps->at ? 1 : (int)(p - ps->at), ps->at);
+    return arena_printf(ps->arena, "'%.*s'", p == ps->at ? 1 : (int)(p - ps->at),
+                        ps->at);
 }
 
 bool parse_need(Parser *ps, const char *token) {
     return parse_is(ps, token) ||
-           (!ps->failed && parse_fail(ps, "got %s, expected '%s'", next_text(ps), token));
+           (!ps->failed &&
+            parse_fail(ps, "got %s, expected '%s'", next_text(ps), token));
 }
 
 bool parse_name(Parser *ps, const char **name, size_t *len) {
@@ -145,11 +154,15 @@ bool parse_int(Parser *ps, int64_t *v) {
 /* --- numbers --- */
 
 static int hex_digit(char c) {
-    return digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                              : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return digit(c)               ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
-static char peek(const Parser *ps) { return ps->at < ps->end ? *ps->at : 0; }
+static char peek(const Parser *ps) {
+    return ps->at < ps->end ? *ps->at : 0;
+}
 
 static int power(Parser *ps) {
     int64_t e = 0;
@@ -211,7 +224,8 @@ static void decimal(Parser *ps, Number *v) {
         p = digits_end(ps, p + (p[1] == '-' || p[1] == '+' ? 2 : 1));
     }
     if (!num_parse(ps->at, (size_t)(p - ps->at), &v->f))
-        parse_fail(ps, "bad number '%.*s'", (int)(p - ps->at > 40 ? 40 : p - ps->at), ps->at);
+        parse_fail(ps, "bad number '%.*s'", (int)(p - ps->at > 40 ? 40 : p - ps->at),
+                   ps->at);
     v->i = (int64_t)i;
     ps->at = p;
 }
@@ -398,10 +412,10 @@ Cond parse_comparison(Parser *ps) {
     if (ps->failed || !scales(a, 1) || !scales(b, 1))
         return (Cond){0, NULL};
     switch (op) {
-    case 0:  return cond_ge0(p, ix_sub(p, b, a));
-    case 1:  return cond_ge0(p, ix_sub(p, a, b));
-    case 2:  return cond_eq0(p, ix_sub(p, a, b));
-    case 3:  return cond_ge0(p, ix_addc(p, ix_sub(p, b, a), -1));
+    case 0: return cond_ge0(p, ix_sub(p, b, a));
+    case 1: return cond_ge0(p, ix_sub(p, a, b));
+    case 2: return cond_eq0(p, ix_sub(p, a, b));
+    case 3: return cond_ge0(p, ix_addc(p, ix_sub(p, b, a), -1));
     default: return cond_ge0(p, ix_addc(p, ix_sub(p, a, b), -1));
     }
 }

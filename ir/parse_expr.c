@@ -9,20 +9,24 @@
 typedef enum { V_TYPED, V_IX, V_NUMBER, V_AS, V_CALL, V_WHEN } ValKind;
 typedef struct Val {
     ValKind kind;
-    const Expr *e;                     /* V_TYPED */
-    const Ix *ix;                      /* V_IX, V_AS: num(ix) */
-    double f;                          /* V_NUMBER */
-    int64_t i;                         /* V_NUMBER, if whole */
+    const Expr *e; /* V_TYPED */
+    const Ix *ix;  /* V_IX, V_AS: num(ix) */
+    double f;      /* V_NUMBER */
+    int64_t i;     /* V_NUMBER, if whole */
     bool whole;
-    Fn fn;                             /* V_CALL */
-    int n;                             /* V_CALL, V_WHEN */
+    Fn fn; /* V_CALL */
+    int n; /* V_CALL, V_WHEN */
     struct Val *arg;
-    Cond cond;                         /* V_WHEN */
+    Cond cond; /* V_WHEN */
 } Val;
 
-static Val typed(const Expr *e) { return (Val){.kind = V_TYPED, .e = e}; }
+static Val typed(const Expr *e) {
+    return (Val){.kind = V_TYPED, .e = e};
+}
 
-static Val nothing(void) { return (Val){.kind = V_NUMBER, .whole = true}; }
+static Val nothing(void) {
+    return (Val){.kind = V_NUMBER, .whole = true};
+}
 
 static Val value(Parser *ps);
 
@@ -44,8 +48,15 @@ static const Expr *give_number(Parser *ps, const Val *v, DType t) {
 static const Expr *make_call(Parser *ps, Fn fn, int n, const Val *arg, DType t) {
     const Expr *e[MAX_ARGS];
     for (int i = 0; i < n; i++)
-        if (!(e[i] = give(ps, &arg[i], fn_info[fn].rule == T_SELECT && i == 0 ? BOOL : t)))
+        if (!(e[i] =
+                  give(ps, &arg[i], fn_info[fn].rule == T_SELECT && i == 0 ? BOOL : t)))
             return NULL;
+    for (int i = 1; i < n; i++)
+        if (e[i]->lanes != e[0]->lanes && !ps->failed)
+            parse_fail(ps, "'%s': %d lanes beside %d", fn_info[fn].name, e[i]->lanes,
+                       e[0]->lanes);
+    if (ps->failed)
+        return NULL;
     if (!fn_takes(fn, t)) {
         parse_fail(ps, "'%s' does not take %s", fn_info[fn].name, dtype_info[t].name);
         return NULL;
@@ -68,12 +79,9 @@ static const Expr *give(Parser *ps, const Val *v, DType t) {
         parse_fail(ps, "an integer expression needs a conversion, as in %s(...)",
                    dtype_info[t].name);
         return NULL;
-    case V_NUMBER:
-        return give_number(ps, v, t);
-    case V_AS:
-        return x_ix(ps->pool, t, v->ix);
-    case V_CALL:
-        return make_call(ps, v->fn, v->n, v->arg, t);
+    case V_NUMBER: return give_number(ps, v, t);
+    case V_AS: return x_ix(ps->pool, t, v->ix);
+    case V_CALL: return make_call(ps, v->fn, v->n, v->arg, t);
     case V_WHEN: {
         const Expr *a = give(ps, &v->arg[0], t), *b = give(ps, &v->arg[1], t);
         return a && b ? x_when(ps->pool, v->cond, a, b) : NULL;
@@ -85,8 +93,12 @@ static const Expr *give(Parser *ps, const Val *v, DType t) {
 /* --- integer expressions within values --- */
 
 static char ix_operation(const char *name) {
-    static const struct { const char *name; char op; } table[] = {
-        {"add", '+'}, {"sub", '-'}, {"mul", '*'}, {"div", '/'}, {"min", 'm'}, {"max", 'M'},
+    static const struct {
+        const char *name;
+        char op;
+    } table[] = {
+        {"add", '+'}, {"sub", '-'}, {"mul", '*'},
+        {"div", '/'}, {"min", 'm'}, {"max", 'M'},
     };
     for (size_t i = 0; i < COUNT(table); i++)
         if (!strcmp(table[i].name, name))
@@ -109,7 +121,8 @@ static const Ix *to_ix(Parser *ps, const Val *v) {
         const Ix *a = to_ix(ps, &v->arg[0]);
         return a ? ix_scale(ps->pool, a, -1) : NULL;
     }
-    parse_fail(ps, "an integer expression beside another value: convert it, as in f32(...)");
+    parse_fail(
+        ps, "an integer expression beside another value: convert it, as in f32(...)");
     return NULL;
 }
 
@@ -118,8 +131,9 @@ static Val ix_op(Parser *ps, char op, const Val *arg, int n) {
     Val r = {.kind = V_IX};
     if (ps->failed)
         return nothing();
-    r.ix = op == '!' ? ix_scale(ps->pool, a, -1)
-         : op == '|' ? ix_abs(ps->pool, a) : parse_ix_op(ps, op, a, b);
+    r.ix = op == '!'   ? ix_scale(ps->pool, a, -1)
+           : op == '|' ? ix_abs(ps->pool, a)
+                       : parse_ix_op(ps, op, a, b);
     return r;
 }
 
@@ -152,7 +166,9 @@ static Val build(Parser *ps, Fn fn, const Val *arg, int n) {
         integers |= arg[i].kind == V_IX;
     }
     if (integers && of < 0) {
-        char op = fn == FN_neg ? '!' : !strcmp(f->name, "abs") ? '|' : ix_operation(f->name);
+        char op = fn == FN_neg              ? '!'
+                  : !strcmp(f->name, "abs") ? '|'
+                                            : ix_operation(f->name);
         if (op)
             return ix_op(ps, op, arg, n);
     }
@@ -236,7 +252,9 @@ static Val guarded(Parser *ps) {
 
 /* --- printed and vector forms --- */
 
-static char peek(const Parser *ps) { return ps->at < ps->end ? *ps->at : 0; }
+static char peek(const Parser *ps) {
+    return ps->at < ps->end ? *ps->at : 0;
+}
 
 /* #f32(ix) or #f32(ix; lanes, step); # alone is an integer. */
 static Val hash(Parser *ps) {
@@ -262,6 +280,8 @@ static Val hash(Parser *ps) {
         parse_int(ps, &step);
     }
     parse_need(ps, ")");
+    if (!ps->failed && (lanes < 1 || lanes > 64))
+        parse_fail(ps, "%lld lanes", (long long)lanes);
     if (ps->failed)
         return nothing();
     return typed(x_ramp(ps->pool, t, (int)lanes, ix, step));
@@ -274,6 +294,8 @@ static Val splat(Parser *ps) {
     parse_need(ps, ",");
     const Expr *e = parse_expr(ps);
     parse_need(ps, ")");
+    if (!ps->failed && (lanes < 1 || lanes > 64 || (e->lanes > 1 && e->lanes != lanes)))
+        parse_fail(ps, "splat of %d lanes into %lld", e->lanes, (long long)lanes);
     return ps->failed ? nothing() : typed(x_splat(ps->pool, (int)lanes, e));
 }
 
@@ -329,8 +351,10 @@ static Val named(Parser *ps) {
     size_t len;
     if (!parse_name(ps, &name, &len)) {
         if (!ps->failed)
-            parse_fail(ps, ps->at < ps->end ? "got '%.1s', expected a value"
-                                            : "expected a value", ps->at);
+            parse_fail(ps,
+                       ps->at < ps->end ? "got '%.1s', expected a value"
+                                        : "expected a value",
+                       ps->at);
         return nothing();
     }
     if (len == 4 && !memcmp(name, "when", 4))
@@ -346,7 +370,8 @@ static Val named(Parser *ps) {
     if (e && ps->bare) {
         double f = dtype_info[e->type].is_float ? e->u.num : (double)e->u.i;
         bool whole = f >= -0x1p53 && f <= 0x1p53 && f == (double)(int64_t)f;
-        return (Val){.kind = V_NUMBER, .whole = whole, .i = whole ? (int64_t)f : 0, .f = f};
+        return (Val){
+            .kind = V_NUMBER, .whole = whole, .i = whole ? (int64_t)f : 0, .f = f};
     }
     if (e || ps->failed)
         return e ? typed(e) : nothing();
@@ -409,7 +434,11 @@ static Val binary(Parser *ps, char op, Val a, Val b) {
     Val arg[] = {a, b};
     if (op == '%')
         return ix_op(ps, op, arg, 2);
-    return build(ps, op == '+' ? FN_add : op == '-' ? FN_sub : op == '*' ? FN_mul : FN_div,
+    return build(ps,
+                 op == '+'   ? FN_add
+                 : op == '-' ? FN_sub
+                 : op == '*' ? FN_mul
+                             : FN_div,
                  arg, 2);
 }
 

@@ -4,7 +4,8 @@
 #include <math.h>
 
 static const Eq *parse(Rows *r, const char *row, Type *t) {
-    return eq_parse(r->p, diag_nowhere(r->d), row, r->nop, r->op, r->nattr, r->attr, NDTYPE, t);
+    return eq_parse(r->p, diag_nowhere(r->d), row, r->nop, r->op, r->nattr, r->attr,
+                    NDTYPE, t);
 }
 
 static void printed(Rows *r, const Eq *e, const Type *t, Text *out) {
@@ -68,7 +69,8 @@ static void test_shapes(void) {
           "f32[n:8,5] O[i0<n:8,i1<5] = ((X[i0,i1]*#f32(i1+1)) + #f32(5*i0+i1))");
     gives("X=f32[n:8,5]", "O[j<X.0, i<X.1*2-1] = X[j, i/2]",
           "f32[n:8,9] O[i0<n:8,i1<9] = X[i0,(i1)/2]");
-    gives("X=f32[n:8,5]", "O[] = X.count", "an integer expression needs a conversion, as in f32(...)");
+    gives("X=f32[n:8,5]", "O[] = X.count",
+          "an integer expression needs a conversion, as in f32(...)");
     gives("X=f32[n:8,5,2]", "O[] = num(X.count) + num(X.1..2)",
           "f32[] O[] = (#f32(10*n) + 10:f32)");
     gives("X=i32[3] W=f32[9,4]", "O[i,j] = W[X[i],j]",
@@ -94,7 +96,8 @@ static void test_runs(void) {
           "f32[2,3] O[i0<2,i1<3] = (A[i1] + B[i0,i1])");
     gives("A=f32[] B=f32[1]", "O[..] = A[..] + B[..]", "f32[1] O[0<1] = (A[] + B[0])");
     gives("A=f32[2,1,4,5] B=f32[3,5,6]", "O[..,i,j] += A[..,i,k]*B[..,k,j]",
-          "f32[2,3,4,6] O[i0<2,i1<3,i2<4,i3<6] += [i4<5] chunk 5 : (A[i0,0,i2,i4]*B[i1,i4,i3])");
+          "f32[2,3,4,6] O[i0<2,i1<3,i2<4,i3<6] += [i4<5] chunk 5 : "
+          "(A[i0,0,i2,i4]*B[i1,i4,i3])");
     gives("A=f32[n:4,1,3] B=f32[2,3]", "O[..] = A[..] + B[..]",
           "f32[n:4,2,3] O[i0<n:4,i1<2,i2<3] = (A[i0,0,i2] + B[i1,i2])");
     gives("A=f32[n:4,3] B=f32[4,3]", "O[..] = A[..] + B[..]",
@@ -103,13 +106,15 @@ static void test_runs(void) {
     gives("X=f32[2,3,4,5] a=1", "O[a..,b..] += X[a..,i,b..]",
           "f32[2,4,5] O[i0<2,i1<4,i2<5] += [i3<3] chunk 3 : X[i0,i3,i1,i2]");
     gives("X=f32[2,3,4,5] a=-2 r=2 keep=1", "O[a..,r..:keep,b..] += X[a..,r..,b..]",
-          "f32[2,3,1,1] O[i0<2,i1<3,0<1,0<1] += [i2<4,i3<5] lanes chunk 20 : X[i0,i1,i2,i3]");
+          "f32[2,3,1,1] O[i0<2,i1<3,0<1,0<1] += [i2<4,i3<5] lanes chunk 20 : "
+          "X[i0,i1,i2,i3]");
     gives("X=f32[2,3,4,5] a=1 r=2 keep=0", "O[a..,r..:keep,b..] += X[a..,r..,b..]",
           "f32[2,5] O[i0<2,i1<5] += [i2<3,i3<4] chunk 12 : X[i0,i2,i3,i1]");
     gives("X=f32[2,3] a=3", "O[a..,b..] += X[a..,i,b..]", "a is 3, but X has 2 dims");
     gives("X=f32[2,3] a=2", "O[a..,b..] += X[a..,i,b..]",
           "X is f32[2,3], expected at least 3 dims");
-    gives("X=f32[2,3]", "O[b..,c..] = X[b..,c..]", "nothing says how many dims 'b..' stands for");
+    gives("X=f32[2,3]", "O[b..,c..] = X[b..,c..]",
+          "nothing says how many dims 'b..' stands for");
 }
 
 static void test_lists(void) {
@@ -128,23 +133,30 @@ static void test_lists(void) {
           "X is f32[n:6,4], which has not the elements of f32[6,4]");
     gives("X=f32[6,4] shape={5,-1}", "O[..<@shape] = X[#]",
           "no extent for -1 in shape makes the elements of f32[6,4]");
-    gives("X=f32[6,4] shape={-1,-1}", "O[..<@shape] = X[#]", "shape has more than one -1");
-    gives("X=f32[6,4] shape={6,4,0}", "O[..<@shape] = X[#]", "shape has a 0 where X has no dim");
-    gives("X=f32[6,4] shape={-6,4}", "O[..<@shape] = X[#]", "shape has an extent of -6");
+    gives("X=f32[6,4] shape={-1,-1}", "O[..<@shape] = X[#]",
+          "shape has more than one -1");
+    gives("X=f32[6,4] shape={6,4,0}", "O[..<@shape] = X[#]",
+          "shape has a 0 where X has no dim");
+    gives("X=f32[6,4] shape={-6,4}", "O[..<@shape] = X[#]",
+          "shape has an extent of -6");
     gives("shape={3,4}", "O[..<@shape] = f32(#)",
           "f32[3,4] O[i0<3,i1<4] = #f32(4*i0+i1)");
     gives("X=f32[1,4] shape={2,3,4}", "O[..<@shape] = X[..]",
           "f32[2,3,4] O[i0<2,i1<3,i2<4] = X[0,i2]");
-    gives("X=f32[2,4] shape={3,4}", "O[..<@shape] = X[..]", "the shape asked for is 3 but X.0 is 2");
-    gives("X=f32[2,4] shape={4}", "O[..<@shape] = X[..]", "X is f32[2,4], expected at most 1 dims");
+    gives("X=f32[2,4] shape={3,4}", "O[..<@shape] = X[..]",
+          "the shape asked for is 3 but X.0 is 2");
+    gives("X=f32[2,4] shape={4}", "O[..<@shape] = X[..]",
+          "X is f32[2,4], expected at most 1 dims");
     gives("X=f32[n:64,3,28,1] perm={0,2,3,1}", "O[..@perm] = X[..]",
           "f32[n:64,28,1,3] O[i0<n:64,i1<28,0<1,i2<3] = X[i0,i2,i1,0]");
     gives("X=f32[2,3] perm={-1,0}", "O[..@perm] = X[..]",
           "f32[3,2] O[i0<3,i1<2] = X[i1,i0]");
     gives("X=f32[n:64,3] perm={1,0}", "O[..@perm] = X[..]",
           "the batch must stay the outermost dim, got it as dim 1");
-    gives("X=f32[2,3] perm={0,0}", "O[..@perm] = X[..]", "perm is no permutation of 2 dims");
-    gives("X=f32[2,3] perm={0}", "O[..@perm] = X[..]", "perm has 1 entries, expected 2");
+    gives("X=f32[2,3] perm={0,0}", "O[..@perm] = X[..]",
+          "perm is no permutation of 2 dims");
+    gives("X=f32[2,3] perm={0}", "O[..@perm] = X[..]",
+          "perm has 1 entries, expected 2");
 }
 
 /* Reads that leave their operands are guarded where terms are folded, else refused. */
@@ -156,7 +168,8 @@ static void test_guards(void) {
           "f32[n:8,3] O[i0<n:8,i1<3] max= [i2<2] chunk 2 : when(-2*i1-i2+4 >= 0, "
           "X[i0,2*i1+i2], -inf:f32)");
     gives("X=i32[5]", "O[i<4] min= [j<3] X[i+j]",
-          "i32[4] O[i0<4] min= [i1<3] chunk 3 : when(-i0-i1+4 >= 0, X[i0+i1], 2147483647:i32)");
+          "i32[4] O[i0<4] min= [i1<3] chunk 3 : when(-i0-i1+4 >= 0, X[i0+i1], "
+          "2147483647:i32)");
     gives("X=f32[5]", "O[i<5] *= [j<2] X[i+j]",
           "f32[5] O[i0<5] *= [i1<2] chunk 2 : when(-i0-i1+4 >= 0, X[i0+i1], 1:f32)");
     gives("X=f32[5]", "O[i<7] = when(i > 0 && i < 6, X[i-1], 0.5)",
@@ -173,16 +186,18 @@ static void test_guards(void) {
           "f32[9] O[i0<9] = X[min(max(i0-2, 0), 4)]");
     gives("X=f32[5]", "O[i<5] = X[i-1]", "X.0 is 5, but is read at -1 to 3");
     gives("X=f32[5]", "O[i<6] = X[i]", "X.0 is 5, but is read at 0 to 5");
-    gives("X=f32[5]", "O[i<6] = when(i < 4, X[i+1], X[i])", "X.0 is 5, but is read at 0 to 5");
-    gives("X=f32[5]", "O[] += when(2 < 3, X[i], 0)", "f32[] O[] += [i0<5] chunk 5 : X[i0]");
+    gives("X=f32[5]", "O[i<6] = when(i < 4, X[i+1], X[i])",
+          "X.0 is 5, but is read at 0 to 5");
+    gives("X=f32[5]", "O[] += when(2 < 3, X[i], 0)",
+          "f32[] O[] += [i0<5] chunk 5 : X[i0]");
     gives("X=f32[n:8]", "O[i<8] = X[i]", "a read of X may leave dim 0");
-    gives("X=f32[n:8]", "O[n] += X[n+i]",
-          "nothing says how far 'n' runs");
+    gives("X=f32[n:8]", "O[n] += X[n+i]", "nothing says how far 'n' runs");
 }
 
 static void test_folds(void) {
-    gives("X=f32[n:64,16,14,14]", "O[c] += X[n,c,y,x]",
-          "f32[16] O[i0<16] += [i1<n:64,i2<14,i3<14] lanes chunk 3920 : X[i1,i0,i2,i3]");
+    gives(
+        "X=f32[n:64,16,14,14]", "O[c] += X[n,c,y,x]",
+        "f32[16] O[i0<16] += [i1<n:64,i2<14,i3<14] lanes chunk 3920 : X[i1,i0,i2,i3]");
     gives("X=f32[n:64,30]", "O[] += X[a,b]",
           "f32[] O[] += [i0<n:64,i1<30] lanes chunk 1920 : X[i0,i1]");
     gives("X=f32[3,4,5]", "O[i] += [c,b] X[i,b,c]",
@@ -207,7 +222,7 @@ static void test_faults(void) {
     gives("A=f32[4,9] B=f32[n:9,2]", mm, "matmul: k is 9 in A.1 but the batch in B.0");
     gives("A=f32[4]", "O[i] = A[i] + C[i]", "unknown name 'C'");
     gives("A=f32[4]", "O[i] = A", "operand A without subscripts");
-    gives("A=f32[4]", "O[i] = A[i", "A is f32[4], expected 0 dims");
+    gives("A=f32[4]", "O[i] = A[i", "got the end, expected ']'");
     gives("A=f32[4]", "O[i] = A[i] A[i]", "got 'A' after the equation");
     gives("A=f32[4]", "O[i] A[i]", "got 'A', expected '='");
     gives("A=f32[4]", "O[i = A[i]", "got '=', expected '<'");
@@ -215,7 +230,8 @@ static void test_faults(void) {
     gives("A=f32[4]", "O[i+1] = A[i]", "got ']', expected '<'");
     gives("A=f32[4]", "O[i<0] = A[i]", "the extent of i comes out as 0");
     gives("A=f32[4]", "O[i<A.0-9] = A[i]", "the extent of i comes out as -5");
-    gives("A=f32[4]", "O[i<j] = A[i]", "an extent that is neither a constant nor the batch");
+    gives("A=f32[4]", "O[i<j] = A[i]",
+          "an extent that is neither a constant nor the batch");
     gives("A=f32[4]", "O[i<A.1] = A[i]", "A is f32[4], which has no dim 1");
     gives("A=f32[4]", "O[i] = A[i,..]*A[i,j,k]", "A is f32[4], expected 3 dims");
     gives("A=f32[4]", "O[i] += A[A[i]]", "A is f32[4], subscripts read integers");
@@ -225,12 +241,14 @@ static void test_faults(void) {
           "needs A.0 == 2*g, but A.0 is 4, g is 3");
     gives("A=f32[n:4] g=4", "need A.0 == g: O[i] = A[i]",
           "needs A.0 == g, but A.0 is the batch, g is 4");
-    gives("A=f32[4] g=2", "need g > 0 && A.0 == 2*g: O[i] = A[i]", "f32[4] O[i0<4] = A[i0]");
+    gives("A=f32[4] g=2", "need g > 0 && A.0 == 2*g: O[i] = A[i]",
+          "f32[4] O[i0<4] = A[i0]");
 }
 
 /* --- order --- */
 
-static void order(const char *with, const char *row, Order o, int64_t chunk, int64_t parts) {
+static void order(const char *with, const char *row, Order o, int64_t chunk,
+                  int64_t parts) {
     Rows *r = rows_open(64);
     Type t;
     rows_set(r, with);
@@ -274,7 +292,8 @@ static void test_order(void) {
     order("A=f32[4,100] B=f32[4,100]", "O[i] += A[i,k]*B[i,k]", ORDER_LANES, 100, 1);
     order("A=f32[4,100] B=f32[100]", "O[i] += A[i,k]*B[k]", ORDER_SERIAL, 100, 1);
     order("A=f32[4,100] B=f32[100]", "O[i] += -(A[i,k]*2*B[k])", ORDER_SERIAL, 100, 1);
-    order("A=f32[4,100] B=f32[100]", "O[i] += when(i < k, A[i,k], 0)*B[k]", ORDER_SERIAL, 100, 1);
+    order("A=f32[4,100] B=f32[100]", "O[i] += when(i < k, A[i,k], 0)*B[k]",
+          ORDER_SERIAL, 100, 1);
     order("A=f32[4,100]", "O[i] += [k<100] A[i,99-k]", ORDER_SERIAL, 100, 1);
     order("A=f32[4,100]", "O[i<3,x<50] += [k<50] A[i,k+x]", ORDER_SERIAL, 50, 1);
     /* no order changes a maximum */
@@ -284,8 +303,8 @@ static void test_order(void) {
 
 /* --- what verify finds --- */
 
-static void unsound(const char *with, const char *row, void (*change)(Rows *, Eq *, Type *),
-                    const char *expected) {
+static void unsound(const char *with, const char *row,
+                    void (*change)(Rows *, Eq *, Type *), const char *expected) {
     Rows *r = rows_open(64);
     Type t;
     rows_set(r, with);
@@ -299,11 +318,13 @@ static void unsound(const char *with, const char *row, void (*change)(Rows *, Eq
 
 static void other_body(Rows *r, Eq *e, Type *t) {
     (void)t;
-    e->body = x_read(r->p, F32, 0, 1, (const Ix *const[]){ix_addc(r->p, ix_var(r->p, 0), 1)});
+    e->body =
+        x_read(r->p, F32, 0, 1, (const Ix *const[]){ix_addc(r->p, ix_var(r->p, 0), 1)});
 }
 static void before_start(Rows *r, Eq *e, Type *t) {
     (void)t;
-    e->body = x_read(r->p, F32, 0, 1, (const Ix *const[]){ix_addc(r->p, ix_var(r->p, 0), -1)});
+    e->body = x_read(r->p, F32, 0, 1,
+                     (const Ix *const[]){ix_addc(r->p, ix_var(r->p, 0), -1)});
 }
 static void other_slot(Rows *r, Eq *e, Type *t) {
     (void)t;
@@ -311,33 +332,48 @@ static void other_slot(Rows *r, Eq *e, Type *t) {
 }
 static void other_rank(Rows *r, Eq *e, Type *t) {
     (void)t;
-    e->body = x_read(r->p, F32, 0, 2, (const Ix *const[]){ix_var(r->p, 0), ix_var(r->p, 0)});
+    e->body =
+        x_read(r->p, F32, 0, 2, (const Ix *const[]){ix_var(r->p, 0), ix_var(r->p, 0)});
 }
 static void other_type(Rows *r, Eq *e, Type *t) {
     (void)t;
-    e->body = x_cast(r->p, F32, x_read(r->p, I32, 0, 1, (const Ix *const[]){ix_var(r->p, 0)}));
+    e->body = x_cast(r->p, F32,
+                     x_read(r->p, I32, 0, 1, (const Ix *const[]){ix_var(r->p, 0)}));
 }
 static void other_index(Rows *r, Eq *e, Type *t) {
     (void)t;
     e->body = x_ix(r->p, F32, ix_var(r->p, 1));
 }
-static void other_result(Rows *r, Eq *e, Type *t) { (void)r, (void)e, t->dtype = F64; }
-static void more_dims(Rows *r, Eq *e, Type *t) { (void)r, (void)e, t->rank++; }
+static void other_result(Rows *r, Eq *e, Type *t) {
+    (void)r, (void)e, t->dtype = F64;
+}
+static void more_dims(Rows *r, Eq *e, Type *t) {
+    (void)r, (void)e, t->rank++;
+}
 static void not_stored(Rows *r, Eq *e, Type *t) {
     (void)t;
     const Ix **store = NEW(r->a, 1, const Ix *);
     store[0] = ix_const(r->p, 0);
     e->store = store;
 }
-static void no_fold(Rows *r, Eq *e, Type *t) { (void)r, (void)t, e->fold = FOLD_NONE; }
-static void no_chunk(Rows *r, Eq *e, Type *t) { (void)r, (void)t, e->chunk = 0; }
-static void loop_variable(Rows *r, Eq *e, Type *t) { (void)t, e->body = x_var(r->p, F32, 1, 0); }
-static void sum_winner(Rows *r, Eq *e, Type *t) { (void)r, (void)t, e->arg = true; }
+static void no_fold(Rows *r, Eq *e, Type *t) {
+    (void)r, (void)t, e->fold = FOLD_NONE;
+}
+static void no_chunk(Rows *r, Eq *e, Type *t) {
+    (void)r, (void)t, e->chunk = 0;
+}
+static void loop_variable(Rows *r, Eq *e, Type *t) {
+    (void)t, e->body = x_var(r->p, F32, 1, 0);
+}
+static void sum_winner(Rows *r, Eq *e, Type *t) {
+    (void)r, (void)t, e->arg = true;
+}
 
 static void test_verify(void) {
     const char *a = "A=f32[5]", *map = "O[i] = A[i]", *sum = "O[] += A[i]";
     unsound(a, map, other_body, "subscript i0+1 of operand 0, dim 0, may pass the end");
-    unsound(a, map, before_start, "subscript i0-1 of operand 0, dim 0, may be negative");
+    unsound(a, map, before_start,
+            "subscript i0-1 of operand 0, dim 0, may be negative");
     unsound(a, map, other_slot, "reads operand 3 of 1");
     unsound(a, map, other_rank, "2 subscripts for operand 0, f32[5]");
     unsound(a, map, other_type, "operand 0 read as i32, but is f32");
@@ -368,9 +404,9 @@ static void test_identity(void) {
 
 int main(void) {
     static const UnitTest test[] = {
-        {"shapes", test_shapes}, {"ones", test_ones},     {"runs", test_runs},
-        {"lists", test_lists},   {"guards", test_guards}, {"folds", test_folds},
-        {"faults", test_faults}, {"order", test_order},   {"verify", test_verify},
+        {"shapes", test_shapes},     {"ones", test_ones},     {"runs", test_runs},
+        {"lists", test_lists},       {"guards", test_guards}, {"folds", test_folds},
+        {"faults", test_faults},     {"order", test_order},   {"verify", test_verify},
         {"identity", test_identity},
     };
     return unit_main("eq", test, COUNT(test));

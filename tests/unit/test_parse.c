@@ -47,7 +47,11 @@ static const Ix *index_name(Parser *ps, const char *name, size_t len) {
 
 /* a b: f32, d: f64, c: bool, k: i32, u: u32, w: eight f32; half is a bare 0.5. */
 static const Expr *value_name(Parser *ps, const char *name, size_t len) {
-    static const struct { const char *name; DType t; int lanes; } var[] = {
+    static const struct {
+        const char *name;
+        DType t;
+        int lanes;
+    } var[] = {
         {"a", F32, 1}, {"b", F32, 1}, {"d", F64, 1}, {"c", BOOL, 1},
         {"k", I32, 1}, {"u", U32, 1}, {"w", F32, 8},
     };
@@ -64,15 +68,17 @@ static const Expr *value_name(Parser *ps, const char *name, size_t len) {
         parse_need(ps, "]");
         if (ps->failed)
             return NULL;
-        return lanes > 1 ? x_vread(ps->pool, F32, slot, sub[0], (int)lanes, step, (int)active)
-                         : x_read(ps->pool, slot % 2 ? I32 : F32, slot, n, sub);
+        return lanes > 1
+                   ? x_vread(ps->pool, F32, slot, sub[0], (int)lanes, step, (int)active)
+                   : x_read(ps->pool, slot % 2 ? I32 : F32, slot, n, sub);
     }
     if (len == 4 && !memcmp(name, "half", 4)) {
         ps->bare = true;
         return x_num(ps->pool, F64, 0.5);
     }
     if (len == 2 && *name == 'v')
-        return x_var(ps->pool, var[name[1] - '0'].t, var[name[1] - '0'].lanes, name[1] - '0');
+        return x_var(ps->pool, var[name[1] - '0'].t, var[name[1] - '0'].lanes,
+                     name[1] - '0');
     for (int i = 0; i < (int)COUNT(var); i++)
         if (len == 1 && *name == *var[i].name)
             return x_var(ps->pool, var[i].t, var[i].lanes, i);
@@ -82,9 +88,15 @@ static const Expr *value_name(Parser *ps, const char *name, size_t len) {
 static Parser parser(Bench *b, const char *text) {
     text_free(&b->said);
     b->d = diag_new(b->a, hear, b);
-    return (Parser){.pool = b->p, .arena = b->a, .at = text, .start = text,
-                    .end = text + strlen(text), .loc = diag_nowhere(b->d),
-                    .index = index_name, .value = value_name, .number = F32};
+    return (Parser){.pool = b->p,
+                    .arena = b->a,
+                    .at = text,
+                    .start = text,
+                    .end = text + strlen(text),
+                    .loc = diag_nowhere(b->d),
+                    .index = index_name,
+                    .value = value_name,
+                    .number = F32};
 }
 
 /* The text read whole and printed, or what was said. */
@@ -111,7 +123,8 @@ static void expr_gives(Bench *b, const char *text, const char *expected) {
         Parser again = parser(b, out.s);
         const Expr *same = parse_expr(&again);
         if (same != e)
-            printf("%s is not read back: %s\n", out.s, b->said.s ? b->said.s : "another");
+            printf("%s is not read back: %s\n", out.s,
+                   b->said.s ? b->said.s : "another");
         CU_ASSERT_PTR_EQUAL(same, e);
     }
     UNIT_SAME(e ? out.s : b->said.s, expected);
@@ -136,10 +149,12 @@ static void test_integers(void) {
         {"#/4", "(i9)/4"},
         {"6*i0*7", "42*i0"},
         {"i0*i1", "product of two integer expressions, neither constant"},
-        {"i0/i1", "division of an integer expression by something that is not a positive "
-                  "constant"},
-        {"i0/0", "division of an integer expression by something that is not a positive "
-                 "constant"},
+        {"i0/i1",
+         "division of an integer expression by something that is not a positive "
+         "constant"},
+        {"i0/0",
+         "division of an integer expression by something that is not a positive "
+         "constant"},
         {"i0 + ", "got the end, expected an integer expression"},
         {"i0 + x", "unknown name 'x'"},
         {"(i0", "got the end, expected ')'"},
@@ -147,7 +162,7 @@ static void test_integers(void) {
         {"1099511627777", "integer out of range"},
         {"1099511627776*1099511627776", "integer out of range"},
         {"1000000*1000000*1000000*1000000", "integer out of range"},
-        {"i0 + 4 & 3", "i0+4"},        /* the rest is another's */
+        {"i0 + 4 & 3", "i0+4"}, /* the rest is another's */
     };
     Bench b = bench();
     for (size_t i = 0; i < COUNT(row); i++)
@@ -216,7 +231,8 @@ static void test_values(void) {
         {"%0[i0+4; 8, 1, 5]", "%0[i0+4; 8, 1, 5]"},
         {"splat(8, a) + w", "(splat(8, v0) + v6)"},
         {"tree.add(w)", "tree.add(v6)"},
-        {"when@i2(i2 < 5, w, splat(8, 0:f32))", "when@i2(-i2+4 >= 0, v6, splat(8, 0:f32))"},
+        {"when@i2(i2 < 5, w, splat(8, 0:f32))",
+         "when@i2(-i2+4 >= 0, v6, splat(8, 0:f32))"},
     };
     Bench b = bench();
     for (size_t i = 0; i < COUNT(row); i++)
@@ -246,6 +262,9 @@ static void test_faults(void) {
         {"when(i0 < 3, a, k)", "got i32, expected f32"},
         {"when(i0, a, b)", "got ',', expected a comparison"},
         {"#f99(i0)", "got 'f99', expected a type"},
+        {"a + w", "'add': 8 lanes beside 1"},
+        {"splat(4, w)", "splat of 8 lanes into 4"},
+        {"#f32(i0; 0, 1)", "0 lanes"},
         {"add(a, a, a, a, a, a, a, a, a)", "too many arguments"},
     };
     Bench b = bench();
@@ -341,13 +360,13 @@ static const Ix *any_ix(Pool *p, uint32_t *seed, int depth) {
     a = any_ix(p, seed, depth - 1);
     b = any_ix(p, seed, depth - 1);
     switch (k) {
-    case 2:  return ix_div(p, a, draw(seed, 5) + 1);
-    case 3:  return ix_mod(p, a, draw(seed, 5) + 1);
-    case 4:  return ix_min(p, a, b);
-    case 5:  return ix_max(p, a, b);
-    case 6:  return ix_abs(p, a);
-    case 7:  return ix_read(p, 1, 2, (const Ix *const[]){a, b});
-    case 8:  return ix_scale(p, a, (int64_t)draw(seed, 9) - 4);
+    case 2: return ix_div(p, a, draw(seed, 5) + 1);
+    case 3: return ix_mod(p, a, draw(seed, 5) + 1);
+    case 4: return ix_min(p, a, b);
+    case 5: return ix_max(p, a, b);
+    case 6: return ix_abs(p, a);
+    case 7: return ix_read(p, 1, 2, (const Ix *const[]){a, b});
+    case 8: return ix_scale(p, a, (int64_t)draw(seed, 9) - 4);
     default: return ix_add(p, a, b);
     }
 }
@@ -367,12 +386,9 @@ static const Expr *any_expr(Pool *p, uint32_t *seed, int depth) {
     switch (k) {
     case 4:
         return x_when(p, cond_and(p, cond_ge0(p, sub[0]), cond_eq0(p, sub[1])), a, b);
-    case 5:
-        return x_call3(p, FN_select, x_call2(p, FN_lt, a, b), b, a);
-    case 6:
-        return x_call1(p, draw(seed, 2) ? FN_neg : FN_relu, a);
-    default:
-        return x_call2(p, binary[draw(seed, COUNT(binary))], a, b);
+    case 5: return x_call3(p, FN_select, x_call2(p, FN_lt, a, b), b, a);
+    case 6: return x_call1(p, draw(seed, 2) ? FN_neg : FN_relu, a);
+    default: return x_call2(p, binary[draw(seed, COUNT(binary))], a, b);
     }
 }
 
@@ -399,8 +415,9 @@ static void test_round_trip(void) {
 
 int main(void) {
     static const UnitTest test[] = {
-        {"integers", test_integers}, {"guards", test_guards}, {"values", test_values},
-        {"faults", test_faults},     {"numbers", test_numbers}, {"depth", test_depth},
+        {"integers", test_integers}, {"guards", test_guards},
+        {"values", test_values},     {"faults", test_faults},
+        {"numbers", test_numbers},   {"depth", test_depth},
         {"places", test_places},     {"round trip", test_round_trip},
     };
     return unit_main("parse", test, COUNT(test));
