@@ -47,6 +47,15 @@ static void hot_stmts(Collect *c, const Stmt *s, bool inside, bool guarded) {
     }
 }
 
+bool tile_sums_chunks(const Stmt *loop) {
+    const Stmt *s = loop->body;
+    if (!s || s->kind != S_LET)
+        return false;
+    while (s && s->kind != S_FOR)
+        s = s->next;
+    return s;
+}
+
 /* Reduced points, and whether there are loops over chunks and parts. */
 static void reduction(Tile *t, const Stmt *s) {
     for (; s; s = s->next) {
@@ -56,7 +65,7 @@ static void reduction(Tile *t, const Stmt *s) {
             if (ix_range(ix_sub(t->m->pool, s->hi, s->lo), &box, &lo, &hi) && hi > 0)
                 e = hi;
             t->terms *= (double)e;
-            bool sums = s->body && s->body->kind == S_LET && s->body->next;
+            bool sums = tile_sums_chunks(s);
             t->parted |= sums && t->chunked;
             t->chunked |= sums;
         }
@@ -160,7 +169,7 @@ static void choose_packs(Tile *t) {
         for (int j = 0; j < t->nest.n; j++)
             again /= h->coef[j] == 0 && j != t->vec ? t->tile[j] : 1;
         bool far = t->terms * (double)t->extent[t->vec] > 8192;
-        h->pack = c != 1 || (again >= 4 && far);
+        h->pack = c != 1 ? again >= 2 : again >= 4 && far;
     }
 }
 

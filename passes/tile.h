@@ -29,6 +29,8 @@ typedef struct {
     bool chunked, parted;              /* loops over chunks, over parts */
 } Tile;
 
+/* A loop over chunks or parts: it sets up a sum, loops, and adds it to the total. */
+bool tile_sums_chunks(const Stmt *loop);
 /* Replaces the nest by tiles; the new list. NULL if it cannot be done. */
 Stmt *tile_build(Tile *t);
 

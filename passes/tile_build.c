@@ -56,10 +56,6 @@ static bool path_to(Pack *k, const Stmt *s) {
     return false;
 }
 
-static bool sums_chunks(const Stmt *loop) {
-    return loop->body && loop->body->kind == S_LET && loop->body->next;
-}
-
 /* The most turns a loop takes; its bounds may be a run cut short: min(lo + run, end). */
 static bool most_turns(Build *b, const Stmt *s, int64_t *turns) {
     Box box = {0, NULL, b->t->m->batch};
@@ -78,7 +74,7 @@ static bool plan_pack(Build *b, Pack *k) {
     if (!path_to(k, b->t->nest.core))
         return false;
     for (int i = 0; i < k->npath; i++)
-        if (sums_chunks(k->path[i]))
+        if (tile_sums_chunks(k->path[i]))
             chunk = i;
     k->first_term = chunk + 1;
     for (int i = k->first_term; i < k->npath; i++) {
@@ -177,10 +173,10 @@ static Stmt *rows(Build *b, int i, Stmt *body, Stmt *(*inner)(Build *, Stmt *)) 
     if (i == t->nest.n)
         return inner(b, body);
     const Ix *lo = t->nest.loop[i]->lo, *hi = t->nest.loop[i]->hi;
+    const Ix *rest = ix_sub(b->p, hi, lo);
     Stmt *first = NULL, **tail = &first;
     for (int times = t->tile[i]; times >= 1; times = times > 4 ? 4 : 1) {
         int64_t left;
-        const Ix *rest = ix_sub(b->p, hi, lo);
         if (ix_is_const(rest, &left) && left < times && left > 0)
             times = (int)left;         /* the exact remainder */
         if (!ix_is_const(rest, &left) || left >= times) {
@@ -188,6 +184,7 @@ static Stmt *rows(Build *b, int i, Stmt *body, Stmt *(*inner)(Build *, Stmt *)) 
             tail = &(*tail)->next;
         }
         lo = ix_add(b->p, lo, ix_scale(b->p, ix_div(b->p, rest, times), times));
+        rest = ix_mod(b->p, rest, times);
         if (times == 1 || lo == hi)
             break;
     }

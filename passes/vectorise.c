@@ -103,7 +103,10 @@ static void walk(Module *m, Kernel *k, Stmt **at);
 static void nest(Module *m, Kernel *k, Stmt **at) {
     Stmt *s = *at, *next = s->next;
     Nest n = nest_at(s);
-    if (nest_holds_free(n.core)) {
+    bool tiled = nest_holds_free(n.core);
+    for (int i = 0; i < n.n; i++)
+        tiled |= n.loop[i]->step != 1;
+    if (tiled) {
         walk(m, k, &n.loop[n.n - 1]->body);
         return;
     }
