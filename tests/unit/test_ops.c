@@ -280,8 +280,8 @@ static void run(Rows *r, int64_t batch) {
         printf("%s\n", r->said.s);
 }
 
-static void one_case(const Case *c) {
-    Rows *r = rows_open(3);
+static void one_case(const Case *c, int64_t batch) {
+    Rows *r = rows_open(batch);
     Ref src[MAX_SOURCES];
     rows_set(r, c->with);
     for (int i = 0; i < r->nop; i++)
@@ -296,15 +296,32 @@ static void one_case(const Case *c) {
         graph_result(r->g, TO_OUTPUT, "y", y);
         UNIT_SAME(graph_verify(r->a, r->g), NULL);
         read_back(r);
-        run(r, 3);
+        run(r, batch);
         run(r, 1);
     }
     rows_close(r);
 }
 
+/* The text with a batch of at most 1. */
+static const char *single(Arena *a, const char *text) {
+    char *s = arena_printf(a, "%s", text);
+    for (char *p = s; (p = strstr(p, "n:3")); p++)
+        p[2] = '1';
+    return s;
+}
+
 static void test_cases(void) {
     for (size_t i = 0; i < COUNT(table); i++)
-        one_case(&table[i]);
+        one_case(&table[i], 3);
+}
+
+static void test_batch_of_one(void) {
+    Arena *a = arena_new();
+    for (size_t i = 0; i < COUNT(table); i++)
+        one_case(&(Case){table[i].op, single(a, table[i].with),
+                         single(a, table[i].expected)},
+                 1);
+    arena_free(a);
 }
 
 static void test_functions(void) {
@@ -313,23 +330,26 @@ static void test_functions(void) {
     for (size_t i = 0; i < COUNT(unary) * COUNT(shape); i++) {
         with.n = 0;
         text_printf(&with, "X=%s", shape[i % COUNT(shape)]);
-        one_case(&(Case){unary[i / COUNT(shape)], with.s, shape[i % COUNT(shape)]});
+        one_case(&(Case){unary[i / COUNT(shape)], with.s, shape[i % COUNT(shape)]}, 3);
     }
     for (size_t i = 0; i < COUNT(compare); i++) {
-        one_case(&(Case){compare[i], "A=f32[n:3,4] B=f32[4]", "bool[n:3,4]"});
-        one_case(&(Case){compare[i], "A=i32[2,1] B=i32[1,3]", "bool[2,3]"});
+        one_case(&(Case){compare[i], "A=f32[n:3,4] B=f32[4]", "bool[n:3,4]"}, 3);
+        one_case(&(Case){compare[i], "A=i32[2,1] B=i32[1,3]", "bool[2,3]"}, 3);
     }
     text_free(&with);
 }
 
 static void test_unknown(void) {
-    one_case(&(Case){"conv9d", "X=f32[3]", "unknown op 'conv9d'"});
-    one_case(&(Case){"relu", "X=f32[3] X=f32[3]", "relu: got 2 operands, expected X"});
+    one_case(&(Case){"conv9d", "X=f32[3]", "unknown op 'conv9d'"}, 3);
+    one_case(&(Case){"relu", "X=f32[3] X=f32[3]", "relu: got 2 operands, expected X"},
+             3);
     one_case(&(Case){"full", "X=f32[3] shape={1} value=1",
-                     "full: got 1 operands, expected none"});
-    one_case(&(Case){"relu", "X=f32[3] p=1", "relu: unknown attribute 'p'"});
+                     "full: got 1 operands, expected none"},
+             3);
+    one_case(&(Case){"relu", "X=f32[3] p=1", "relu: unknown attribute 'p'"}, 3);
     one_case(&(Case){"pad", "X=f32[3] axis=0.5",
-                     "pad: attribute 'axis' is a number, expected an integer"});
+                     "pad: attribute 'axis' is a number, expected an integer"},
+             3);
 }
 
 /* --- the columns, and rows given in place --- */
@@ -373,9 +393,13 @@ static void test_text(void) {
 
 int main(void) {
     static const UnitTest test[] = {
-        {"covered", test_covered},     {"cases", test_cases},
-        {"functions", test_functions}, {"unknown", test_unknown},
-        {"columns", test_columns},     {"text", test_text},
+        {"covered", test_covered},
+        {"cases", test_cases},
+        {"batch of one", test_batch_of_one},
+        {"functions", test_functions},
+        {"unknown", test_unknown},
+        {"columns", test_columns},
+        {"text", test_text},
     };
     return unit_main("ops", test, COUNT(test));
 }
