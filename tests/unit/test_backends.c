@@ -67,7 +67,7 @@ static int parse_attrs(Arena *a, const char *s, Attr *attr) {
 static Graph *build(Arena *a, Diag *d, const Case *c, bool gradient) {
     Pool *p = pool_new(a);
     Strs *s = strs_new(a);
-    Graph *g = graph_new(a, p, s, "case", 5);
+    Graph *g = graph_new(a, p, s, "forward", 5);
     Ref src[4], wrt[4], grad[4];
     Attr attr[12];
     int n = 0, nwrt = 0;
@@ -119,11 +119,36 @@ static void interpreter_special(void) {
                      .backend = EXEC_INTERP}, true);
 }
 
+static void jit(void) {
+    check(&(Compare){.n = 5, .seed = 5, .target = "native", .backend = EXEC_JIT}, true);
+    check(&(Compare){.n = 2, .seed = 6, .special = true, .target = "native",
+                     .backend = EXEC_JIT}, true);
+}
+
+static void c_vector(void) {
+    check(&(Compare){.n = 5, .seed = 7, .target = "native", .backend = EXEC_C,
+                     .cc = "gcc", .cflags = "-O2"}, true);
+}
+
+static void c_portable(void) {
+    check(&(Compare){.n = 4, .seed = 8, .target = "portable", .backend = EXEC_C,
+                     .cc = "clang", .cflags = "-O1"}, true);
+}
+
+static void fast(void) {
+    check(&(Compare){.n = 5, .seed = 9, .target = "native", .backend = EXEC_INTERP,
+                     .fast = true, .tolerance = 1e-5}, true);
+}
+
 int main(void) {
     static const UnitTest test[] = {
         {"interpreter, scalar", interpreter_scalar},
         {"interpreter, vector", interpreter_vector},
         {"interpreter, special values", interpreter_special},
+        {"interpreter, fast mode", fast},
+        {"jit", jit},
+        {"c, vectors", c_vector},
+        {"c, portable", c_portable},
     };
     return unit_main("backends", test, COUNT(test));
 }
