@@ -201,6 +201,14 @@ static void bases(Emit *e, const bool uses[], const char *const block[]) {
             c_line(e, "unsigned char *const %s = (unsigned char *)ctx->%s;", block[s], block[s]);
 }
 
+static bool uses_batch(Emit *e, const Entry *n) {
+    for (int i = 0; i < n->ncall; i++)
+        if (n->call[i].kind == C_KERNEL &&
+            c_signature(e, e->program->kernel[n->call[i].kernel]).batch)
+            return true;
+    return false;
+}
+
 static void entry(Emit *e, const Entry *n, const char *head, bool checks) {
     static const char *const block[] = {[AT_ARENA] = "arena", [AT_PARAM] = "params",
                                         [AT_GRAD] = "grads", [AT_STATE] = "state"};
@@ -216,6 +224,8 @@ static void entry(Emit *e, const Entry *n, const char *head, bool checks) {
     }
     for (int i = 0; checks && i < n->nin; i++)
         range_check(e, &e->program->input.slot[n->in[i]], a.in[i]);
+    if (!checks && !uses_batch(e, n))
+        c_line(e, "(void)n;");
     bases(e, uses, block);
     calls(e, &a, n);
     if (checks)

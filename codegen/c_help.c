@@ -326,6 +326,8 @@ static void print_type(Emit *e, Text *out, const char *name) {
     DType t;
     int lanes;
     size_t n = read_type(name, strlen(name), &t, &lanes);
+    int size = (t == BOOL ? 4 : dtype_info[t].bytes) * lanes;
+    bool wide = size > e->target->lanes * 4;
     if (t == BOOL && is(e, "avx512"))
         text_printf(out, "typedef %s %s;\n", lanes > 8 ? "__mmask16" : "__mmask8", name);
     else if (name[n] == '_')
@@ -333,8 +335,8 @@ static void print_type(Emit *e, Text *out, const char *name) {
                     "may_alias));\n", element(name, t), name, dtype_info[t].bytes * lanes,
                     dtype_info[t].bytes);
     else
-        text_printf(out, "typedef %s %s __attribute__((vector_size(%d)));\n",
-                    element(name, t), name, (t == BOOL ? 4 : dtype_info[t].bytes) * lanes);
+        text_printf(out, "typedef %s %s __attribute__((vector_size(%d)%s));\n",
+                    element(name, t), name, size, wide ? ", aligned(16)" : "");
 }
 
 static bool wide_types(const Emit *e, const NameSet *types) {

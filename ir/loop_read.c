@@ -192,10 +192,13 @@ static Stmt *read_store(Reader *r) {
     if (!parse_name(ps, &name, &len) || !read_slot(r, name, len, &id) || !read_access(r, &a))
         return parse_fail(ps, "expected a statement"), NULL;
     ps->number = r->k->buf[id].dtype;
-    const Expr *value = parse_need(ps, "=") ? parse_expr(ps) : NULL;
+    bool sign = parse_need(ps, "=");
+    const char *from = ps->at;
+    const Expr *value = sign ? parse_expr(ps) : NULL;
     ps->number = F32;
     if (ps->failed)
         return NULL;
+    ps->at = value->lanes == a.lanes ? ps->at : from;
     if (value->lanes != a.lanes)
         return parse_fail(ps, "stores %d lanes as %lld", value->lanes, (long long)a.lanes), NULL;
     return stmt_vstore(ps->arena, id, a.at, a.step, (int)a.active, value);
