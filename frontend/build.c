@@ -136,6 +136,8 @@ static Ref run_row(Build *b, Macro *m, const LayerRow *row) {
     bool ok = macro_checks(m, row->checks, false) && macro_params(m, row) &&
               macro_body(m, row->body, &out);
     int64_t count;
+    if (ok && m->tied && !m->shares)
+        ok = macro_fault(m, arena_printf(b->arena, "'%s' has no weights that fit here", m->tied));
     if (ok && !type_count(ref_type(out), &count))
         ok = macro_fault(m, arena_printf(b->arena, "the result %s is too large",
                                          type_text(b->arena, ref_type(out))));

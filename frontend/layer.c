@@ -57,7 +57,8 @@ bool layer_unknown(Arena *a, Loc loc, const char *name, int nextra, const char *
     for (int i = 0; i < op_count; i++)
         if (!layer_find(op_info[i].name))
             PUSH(a, known, n) = op_info[i].name;
-    return unknown_word(loc, name, arena_printf(a, "unknown layer '%s'", name), n, known);
+    return unknown_word(loc, name, arena_printf(a, "unknown layer '%s'", name), n, known) ||
+           diag_note(loc, "`kiln ops` lists all layers and ops");
 }
 
 /* "s=1 slope:f=0.01 shape:l" becomes "s int = 1; slope num = 0.01; shape ints". */
@@ -124,7 +125,7 @@ typedef struct {
     const char *name;
     bool main;
     ValueType type;
-    const char *def;                   /* NULL: required; "none": absent is allowed */
+    const char *def;                   /* NULL: required; "~": absent is allowed */
 } Option;
 
 static bool next_option(Arena *a, const char **at, Option *o) {
@@ -222,7 +223,7 @@ static void bind_ints(Macro *m, const char *name, const Ints *v) {
 static bool bind_option(Macro *m, const Option *o, const Tree *t, const Scope *scope) {
     union { int64_t i; int64_t pair[2]; double f; bool b; const char *s; Ints ints; } v = {0};
     const char *what = arena_printf(m->arena, "%s: %s", m->where, o->name);
-    bool absent = tree_null(t) && o->def && !strcmp(o->def, "none");
+    bool absent = tree_null(t) && o->def && !strcmp(o->def, "~");
     macro_number(m, joined(m, o->name, "given"), !absent);
     if (absent)
         return true;
@@ -257,7 +258,7 @@ static Tree *option_tree(Macro *m, const Option *o, Tree *options) {
     if (t || !o->def || (*o->def == '@' && !other))
         return t;
     const Source *src = diag_source(m->loc.src->diag, "default", o->def, strlen(o->def));
-    if (!strcmp(o->def, "none"))
+    if (!strcmp(o->def, "~"))
         t = tree_scalar(m->arena, "null", options->loc);
     else if (*o->def == '@')
         t = tree_copy(m->arena, other);

@@ -43,6 +43,7 @@ typedef struct Macro {
     const Tree *init;                  /* checked; NULL: default */
     const Scope *scope;                /* the user's names, for `init` */
     const char *tied;                  /* path of the layer whose parameters are used */
+    bool shares;                       /* it does use one of them */
     bool frozen;                       /* trainable: false */
 } Macro;
 

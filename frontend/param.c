@@ -113,6 +113,7 @@ Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *
     if (!strcmp(role, "weight"))
         macro_number(m, "fan", in);
     Ref tied = m->tied && !state ? tied_to(b, m, key) : (Ref){0};
+    m->shares |= tied.node != NULL;
     if (tied.node)
         return tied;
     const char *name = full_name(b, m->path, key);

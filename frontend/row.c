@@ -177,6 +177,80 @@ bool macro_params(Macro *m, const LayerRow *row) {
     return !bad || macro_fault(m, bad);
 }
 
+typedef struct { Arena *arena; const char *message; } Caught;
+
+static void keep_first(void *user, DiagKind kind, Loc loc, const char *message) {
+    Caught *c = user;
+    (void)loc;
+    if (kind == DIAG_ERROR && !c->message)
+        c->message = arena_printf(c->arena, "%s", message);
+}
+
+/* An op; where it does not fit, {NULL} and what it says about that. */
+static Ref try_op(Macro *m, const char *op, int nsrc, const Ref *src, int nattr,
+                  const Attr *attr, const char **message) {
+    Caught c = {m->arena, NULL};
+    Diag *d = diag_new(m->arena, keep_first, &c);
+    Ref r = graph_op(m->graph, (Loc){diag_source(d, op, NULL, 0), 0, 0}, op, nsrc, src, nattr,
+                     attr);
+    if (!r.node && message)
+        *message = c.message ? c.message : "does not fit";
+    return r;
+}
+
+static bool word_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           c == '_';
+}
+
+/* What the user calls the operand that an op calls by this word; NULL: no operand. */
+static const char *operand_name(const Macro *m, const char *op, int nsrc, const Ref *src,
+                                const char *word, size_t len) {
+    OpSource source[MAX_SOURCES];
+    int n = op_sources(op_find(op), source);
+    for (int i = 0; i < n && i < nsrc; i++) {
+        if (source[i].len != len || memcmp(source[i].name, word, len))
+            continue;
+        for (int k = 0; k < m->nin; k++)
+            if (ref_equal(m->in[k], src[i]))
+                return m->nin == 1 ? "the input" : arena_printf(m->arena, "input %d", k + 1);
+        return "the tensor";
+    }
+    return NULL;
+}
+
+/* An op's message without its name, its operands called as the user knows them. */
+static const char *in_layer_terms(const Macro *m, const char *op, int nsrc, const Ref *src,
+                                  const char *message) {
+    size_t n = strlen(op);
+    Text out = {0};
+    const char *p = message + (!strncmp(message, op, n) && message[n] == ':' ? n + 2 : 0);
+    for (bool start = true; *p; start = !word_char(p[-1])) {
+        size_t len = 0;
+        while (word_char(p[len]))
+            len++;
+        const char *name = start && len ? operand_name(m, op, nsrc, src, p, len) : NULL;
+        len += !len;
+        if (name)
+            text_printf(&out, "%s", name);
+        else
+            text_put(&out, p, len);
+        p += len;
+    }
+    const char *s = arena_printf(m->arena, "%s", out.n ? out.s : "does not fit");
+    text_free(&out);
+    return s;
+}
+
+Ref macro_op(Macro *m, const char *op, int nsrc, const Ref *src, int nattr,
+             const Attr *attr) {
+    const char *message = NULL;
+    Ref r = try_op(m, op, nsrc, src, nattr, attr, &message);
+    if (!r.node)
+        macro_fault(m, in_layer_terms(m, op, nsrc, src, message));
+    return r;
+}
+
 /* What an op says about one of its attributes; those of an equation are real. */
 static Attr attr_kind(const OpInfo *op, const char *name) {
     OpAttr spec[MAX_ATTRS];
@@ -231,8 +305,16 @@ static bool read_arg(Macro *m, char *text, Ref *out) {
 /* All inputs, two at a time. */
 static Ref fold_inputs(Macro *m, const char *op, int nattr, const Attr *attr) {
     Ref r = m->in[0];
-    for (int i = 1; i < m->nin && r.node; i++)
-        r = macro_op(m, op, 2, (Ref[]){r, m->in[i]}, nattr, attr);
+    for (int i = 1; i < m->nin; i++) {
+        Ref pair[] = {r, m->in[i]};
+        r = try_op(m, op, 2, pair, nattr, attr, NULL);
+        if (!r.node) {
+            macro_fault(m, arena_printf(m->arena, "its inputs %s and %s do not fit together",
+                                        type_text(m->arena, ref_type(pair[0])),
+                                        type_text(m->arena, ref_type(pair[1]))));
+            break;
+        }
+    }
     return r;
 }
 
@@ -304,24 +386,4 @@ bool macro_body(Macro *m, const char *body, Ref *out) {
     if (!out->node)
         *out = m->in[0];
     return true;
-}
-
-typedef struct { Arena *arena; const char *message; } Caught;
-
-static void keep_first(void *user, DiagKind kind, Loc loc, const char *message) {
-    Caught *c = user;
-    (void)loc;
-    if (kind == DIAG_ERROR && !c->message)
-        c->message = arena_printf(c->arena, "%s", message);
-}
-
-Ref macro_op(Macro *m, const char *op, int nsrc, const Ref *src, int nattr,
-             const Attr *attr) {
-    Caught c = {m->arena, NULL};
-    Diag *d = diag_new(m->arena, keep_first, &c);
-    Ref r = graph_op(m->graph, (Loc){diag_source(d, op, NULL, 0), 0, 0}, op, nsrc, src, nattr,
-                     attr);
-    if (!r.node)
-        macro_fault(m, c.message ? c.message : "does not fit");
-    return r;
 }

@@ -10,6 +10,8 @@ static const struct { const char *name, *expected; } kinds[] = {
 #undef VALUE
 };
 
+enum { MAX_LISTED = 40 };              /* more possible words are not listed */
+
 ValueKind value_kind(const char *name, size_t len) {
     int k = 0;
     while (k < NVALUE && (strlen(kinds[k].name) != len || memcmp(kinds[k].name, name, len)))
@@ -27,7 +29,7 @@ bool unknown_word(Loc loc, const char *word, const char *message, int n,
         diag_error(loc, "%s; did you mean '%s'?", message, near);
     else
         diag_error(loc, "%s", message);
-    if (n)
+    if (n && n <= MAX_LISTED)
         diag_note(loc, "possible here: %s", all.s);
     text_free(&all);
     return false;
@@ -111,12 +113,25 @@ static bool read_ints(const Scope *s, const Tree *t, ValueType type, const char 
     return true;
 }
 
-static bool read_pair(const Scope *s, const Tree *t, ValueType type, const char *what,
+static bool is_word(const char *s) {
+    while ((*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_')
+        s++;
+    return !*s;
+}
+
+static bool read_pair(Arena *a, const Scope *s, const Tree *t, ValueType type, const char *what,
                       int64_t *out) {
     Ints v = {0};
     if (type.kind == VALUE_PAD && (tree_is(t, "same") || tree_is(t, "valid"))) {
         out[0] = out[1] = tree_is(t, "same") ? PAD_SAME : 0;
         return true;
+    }
+    double number;
+    if (type.kind == VALUE_PAD && t->kind == TREE_SCALAR && is_word(t->text) &&
+        !scope_find(s, t->text, strlen(t->text), &number)) {
+        static const char *const known[] = {"same", "valid"};
+        return unknown_word(t->loc, t->text, arena_printf(a, "%s: unknown word '%s'", what,
+                                                          t->text), COUNT(known), known);
     }
     if (t->kind == TREE_LIST && t->n != 2)
         return diag_error(t->loc, "%s: expected [height, width], got %d values", what, t->n);
@@ -213,7 +228,10 @@ static bool read_span(Arena *a, const Scope *s, const Tree *t, ValueType type,
     out->unit = UNIT_EPOCHS;
     if (ends_with(t->text, " epochs", &n) || ends_with(t->text, " epoch", &n))
         return read_amount(a, s, t, n, what, &out->n);
+    const char *last = strrchr(t->text, ' ');
     out->unit = UNIT_STEPS;
+    if (last && is_word(last + 1) && strcmp(last, " steps") && strcmp(last, " step"))
+        return expected(t, type, what);
     if (!ends_with(t->text, " steps", &n) && !ends_with(t->text, " step", &n))
         n = strlen(t->text);
     return read_amount(a, s, t, n, what, &out->n);
@@ -250,7 +268,7 @@ bool value_read(Arena *a, const Scope *s, const Tree *t, ValueType type, const c
     case VALUE_SPAN:  return read_span(a, s, t, type, what, out);
     case VALUE_PART:  return read_part(a, s, t, type, what, out);
     case VALUE_PAIR:
-    case VALUE_PAD:   return read_pair(s, t, type, what, out);
+    case VALUE_PAD:   return read_pair(a, s, t, type, what, out);
     case VALUE_INTS:  return read_ints(s, t, type, what, out);
     case NVALUE:      break;
     }
