@@ -45,7 +45,7 @@ typedef struct {
     LLVMTypeRef value[NDTYPE];         /* in a register: bool is i1 */
     LLVMTypeRef memory[NDTYPE];        /* in a buffer: bool is i8 */
     Spell spell[NFN][NCLASS];
-    Val *kernel_fn;                    /* one for each kernel of the program */
+    Val *kernel_fn;                    /* by kernel of the program; see ll_declare */
     Val *part_fn;                      /* of parallel kernels: void (void *args, int part) */
     /* the kernel being emitted */
     const Kernel *kernel;
@@ -93,8 +93,24 @@ Val ll_tree(Emit *e, Fn fn, DType t, int lanes, Val v);
 Val ll_function(Emit *e, const char *name, LLVMTypeRef result, int n, LLVMTypeRef *arg);
 /* void (buffers as pointers, i64 batch, i64 part, i64 parts) */
 void ll_kernel(Emit *e, int kernel);
+/* Fills kernel_fn and part_fn for a kernel that may be another unit's. */
+void ll_declare(Emit *e, int kernel);
 /* void (ctx, i32 n, pointer to input pointers, pointer to output pointers) */
 void ll_entry(Emit *e, const Entry *entry, const char *name);
+
+/* llvm_unit.c */
+#define ENTRY_NAME "entry%d"
+typedef struct {
+    Arena *arena;                      /* of this unit: units are compiled side by side */
+    const Program *program;
+    int nkernel;
+    int *kernel;                       /* numbers of its kernels */
+    bool entries;                      /* all entries as well */
+    int opt;                           /* 0..3 */
+    LLVMMemoryBufferRef object;        /* NULL: see error */
+    const char *error;
+} Unit;
+int ll_compile(void *unit);            /* a Unit; as a thread's function. 0 = done */
 
 /* llvm_jit.c */
 extern const BackendInfo kiln_backend;

@@ -68,6 +68,7 @@ static void call_kernel(Job *j, const Call *c) {
     Emit *e = j->e;
     const Kernel *k = e->program->kernel[c->kernel];
     Val *arg = NEW(e->arena, k->nbuf + 3, Val);
+    ll_declare(e, c->kernel);
     for (int i = 0, a = 0; i < k->nbuf; i++)
         arg[i] = k->buf[i].kind == BUF_ARG ? place(j, &c->arg[a++])
                                            : offset(e, j->scratch, ll_i64(e, kernel_local(k, i)));

@@ -1,16 +1,18 @@
-/* The JIT backend: a program through LLVM into code in memory, by ORC's LLJIT. */
+/* The JIT backend: a program through LLVM into code in memory, by ORC's LLJIT. The kernels
+ * are shared out to as many threads as there are processors, each with an LLVM of its own. */
 #include "codegen/llvm.h"
 
-#include <llvm-c/Analysis.h>
 #include <llvm-c/Error.h>
 #include <llvm-c/LLJIT.h>
 #include <llvm-c/Target.h>
-#include <llvm-c/Transforms/PassBuilder.h>
 
-#include <string.h>
+#include <stdlib.h>
 #include <threads.h>
+#include <unistd.h>
 
 typedef void EntryFn(void *ctx, int n, const void *const *in, void *const *out);
+
+enum { MAX_UNITS = 8 };
 
 typedef struct {
     LLVMOrcLLJITRef jit;
@@ -32,153 +34,83 @@ static bool fine(Loc loc, const char *what, LLVMErrorRef error) {
     return false;
 }
 
-/* --- the machine --- */
+/* --- units --- */
 
-/* Whether "+name" stands in the comma-separated list. */
-static bool has_feature(const char *list, const char *name, size_t len) {
-    for (const char *s = list; s; s = strchr(s, ',')) {
-        s += *s == ',';
-        if (*s == '+' && strncmp(s + 1, name, len) == 0 && (s[1 + len] == ',' || !s[1 + len]))
-            return true;
-    }
-    return false;
+static int size_of(const Stmt *s) {
+    int n = 0;
+    for (; s; s = s->next)
+        n += 1 + size_of(s->body);
+    return n;
 }
 
-/* "avx2,fma" as "+avx2,+fma"; NULL and an error if the host lacks one. */
-static const char *feature_list(Arena *a, Loc loc, const Target *t) {
-    char *host = LLVMGetHostCPUFeatures();
-    const char *all = "", *s = t->features;
-    bool ok = true;
-    while (*s && ok) {
-        size_t len = strcspn(s, ",");
-        ok = has_feature(host, s, len) ||
-             diag_error(loc, "target '%s' needs %.*s, which this CPU lacks", t->name, (int)len, s);
-        all = arena_printf(a, "%s%s+%.*s", all, *all ? "," : "", (int)len, s);
-        s += len + (s[len] == ',');
-    }
-    LLVMDisposeMessage(host);
-    return ok ? all : NULL;
+typedef struct { int kernel, size; } Sized;
+
+static int larger_first(const void *x, const void *y) {
+    const Sized *a = x, *b = y;
+    return a->size != b->size ? b->size - a->size : a->kernel - b->kernel;
 }
 
-/* The code is for the target's row, not for all the host has: a row means the same code
- * everywhere. Only the order of instructions is tuned for the host. */
-static LLVMTargetMachineRef machine_new(Arena *a, Loc loc, const Target *t, int opt) {
-    char *triple = LLVMGetDefaultTargetTriple(), *error = NULL;
-    const char *features = feature_list(a, loc, t);
-    LLVMTargetMachineRef m = NULL;
-    LLVMTargetRef target;
-    if (features && LLVMGetTargetFromTriple(triple, &target, &error)) {
-        diag_error(loc, "JIT: %s", error);
-        LLVMDisposeMessage(error);
-    } else if (features) {
-        const char *cpu = strncmp(triple, "x86_64", 6) == 0 ? "x86-64" : "generic";
-        m = LLVMCreateTargetMachine(target, triple, cpu, features, (LLVMCodeGenOptLevel)opt,
-                                    LLVMRelocPIC, LLVMCodeModelJITDefault);
-    }
-    LLVMDisposeMessage(triple);
-    return m;
-}
-
-/* --- from the program to LLVM's IR --- */
-
-static void set_types(Emit *e) {
-    LLVMContextRef c = e->context;
-    e->i1 = LLVMInt1TypeInContext(c);
-    e->i32 = LLVMInt32TypeInContext(c);
-    e->i64 = LLVMInt64TypeInContext(c);
-    e->ptr = LLVMPointerTypeInContext(c, 0);
-    e->none = LLVMVoidTypeInContext(c);
-    for (int t = 0; t < NDTYPE; t++)
-        e->memory[t] = t == F32   ? LLVMFloatTypeInContext(c)
-                       : t == F64 ? LLVMDoubleTypeInContext(c)
-                                  : LLVMIntTypeInContext(c, 8 * (unsigned)dtype_info[t].bytes);
-    memcpy(e->value, e->memory, sizeof e->value);
-    e->value[BOOL] = e->i1;
-}
-
-static const char *entry_symbol(Arena *a, int i) { return arena_printf(a, "entry%d", i); }
-
-static LLVMModuleRef module_of(Arena *a, const Program *p, LLVMContextRef context,
-                               LLVMTargetMachineRef m) {
-    Emit *e = NEW(a, 1, Emit);
-    e->arena = a;
-    e->pool = pool_new(a);
-    e->program = p;
-    e->context = context;
-    e->module = LLVMModuleCreateWithNameInContext(p->name, context);
-    e->b = LLVMCreateBuilderInContext(context);
-    e->memo = NEW(a, 1, Memo);
-    e->kernel_fn = NEW(a, p->nkernel, Val);
-    e->part_fn = NEW(a, p->nkernel, Val);
-    set_types(e);
-    ll_prims(e);
-    char *triple = LLVMGetTargetMachineTriple(m);
-    LLVMTargetDataRef layout = LLVMCreateTargetDataLayout(m);
-    LLVMSetTarget(e->module, triple);
-    LLVMSetModuleDataLayout(e->module, layout);
-    LLVMDisposeTargetData(layout);
-    LLVMDisposeMessage(triple);
+/* The next kernel, the largest that is left, goes to the unit with the least work. */
+static void share_out(Arena *a, const Program *p, Unit *unit, int n) {
+    Sized *order = NEW(a, p->nkernel, Sized);
+    int *load = NEW(a, n, int);
     for (int i = 0; i < p->nkernel; i++)
-        ll_kernel(e, i);
-    for (int i = 0; i < p->nentry; i++)
-        ll_entry(e, &p->entry[i], entry_symbol(a, i));
-    LLVMDisposeBuilder(e->b);
-    return e->module;
-}
-
-/* Kernels come tiled, unrolled and in vectors: no pass that would do so again. */
-static bool optimise(Loc loc, LLVMModuleRef module, LLVMTargetMachineRef m, int opt) {
-    static const char *const passes[] = {
-        "function(sroa)",
-        "function(sroa,early-cse)",
-        "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
-        "loop-mssa(licm),early-cse<memssa>)",
-        "function(sroa,early-cse<memssa>,instcombine<no-verify-fixpoint>,simplifycfg,"
-        "loop-mssa(licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg)",
-    };
-    LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
-    bool ok = fine(loc, "passes", LLVMRunPasses(module, passes[opt], m, o));
-    LLVMDisposePassBuilderOptions(o);
-    return ok;
-}
-
-/* --- from LLVM's IR to addresses --- */
-
-static LLVMMemoryBufferRef compile(Arena *temp, Loc loc, const Program *p, int opt) {
-    LLVMTargetMachineRef m = machine_new(temp, loc, p->target, opt);
-    if (!m)
-        return NULL;
-    LLVMContextRef context = LLVMContextCreate();
-    LLVMContextSetDiscardValueNames(context, true);
-    LLVMModuleRef module = module_of(temp, p, context, m);
-    LLVMMemoryBufferRef object = NULL;
-    char *error = NULL;
-    if (LLVMVerifyModule(module, LLVMReturnStatusAction, &error))
-        bug("JIT: LLVM finds a fault: %s", error);
-    LLVMDisposeMessage(error);
-    error = NULL;
-    if (optimise(loc, module, m, opt) &&
-        LLVMTargetMachineEmitToMemoryBuffer(m, module, LLVMObjectFile, &error, &object)) {
-        diag_error(loc, "JIT: %s", error);
-        LLVMDisposeMessage(error);
+        order[i] = (Sized){i, size_of(p->kernel[i]->body)};
+    qsort(order, (size_t)p->nkernel, sizeof *order, larger_first);
+    for (int i = 0; i < p->nkernel; i++) {
+        int least = 0;
+        for (int u = 1; u < n; u++)
+            least = load[u] < load[least] ? u : least;
+        load[least] += order[i].size;
+        PUSH(a, unit[least].kernel, unit[least].nkernel) = order[i].kernel;
     }
-    LLVMDisposeModule(module);
-    LLVMContextDispose(context);
-    LLVMDisposeTargetMachine(m);
-    return object;
 }
+
+static int unit_count(const Program *p) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    n = n > MAX_UNITS ? MAX_UNITS : n;
+    return n > p->nkernel ? p->nkernel > 0 ? p->nkernel : 1 : n > 0 ? (int)n : 1;
+}
+
+/* The first unit, which has the entries, is compiled by the caller's thread, as are those
+ * that no thread could be had for. */
+static void compile(Unit *unit, int n) {
+    thrd_t thread[MAX_UNITS];
+    bool started[MAX_UNITS] = {0};
+    for (int i = 1; i < n; i++)
+        started[i] = thrd_create(&thread[i], ll_compile, &unit[i]) == thrd_success;
+    for (int i = 0; i < n; i++)
+        if (!started[i])
+            ll_compile(&unit[i]);
+    for (int i = 1; i < n; i++)
+        if (started[i])
+            thrd_join(thread[i], NULL);
+}
+
+/* --- loading --- */
 
 /* Code may call memcpy and the like, which are looked for in this process. */
-static bool load(Loc loc, LLVMOrcLLJITRef jit, LLVMMemoryBufferRef object) {
-    LLVMOrcJITDylibRef lib = LLVMOrcLLJITGetMainJITDylib(jit);
+static bool find_process(Loc loc, LLVMOrcLLJITRef jit) {
     LLVMOrcDefinitionGeneratorRef process;
     if (!fine(loc, "symbols", LLVMOrcCreateDynamicLibrarySearchGeneratorForProcess(
-                                  &process, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL))) {
-        LLVMDisposeMemoryBuffer(object);
+                                  &process, LLVMOrcLLJITGetGlobalPrefix(jit), NULL, NULL)))
         return false;
+    LLVMOrcJITDylibAddGenerator(LLVMOrcLLJITGetMainJITDylib(jit), process);
+    return true;
+}
+
+/* Takes the units' objects, whatever comes of it. */
+static bool load(Loc loc, LLVMOrcLLJITRef jit, Unit *unit, int n) {
+    bool ok = find_process(loc, jit);
+    for (int i = 0; i < n; i++) {
+        if (ok)
+            ok = fine(loc, "object", LLVMOrcLLJITAddObjectFile(
+                          jit, LLVMOrcLLJITGetMainJITDylib(jit), unit[i].object));
+        else
+            LLVMDisposeMemoryBuffer(unit[i].object);
+        unit[i].object = NULL;
     }
-    LLVMOrcJITDylibAddGenerator(lib, process);
-    return fine(loc, "object", LLVMOrcLLJITAddObjectFile(jit, lib, object));
+    return ok;
 }
 
 static bool find_entries(Arena *a, Loc loc, Jit *j, const Program *p) {
@@ -186,11 +118,13 @@ static bool find_entries(Arena *a, Loc loc, Jit *j, const Program *p) {
     j->entry = NEW(a, p->nentry, EntryFn *);
     for (int i = 0; i < p->nentry && ok; i++) {
         LLVMOrcExecutorAddress at = 0;
-        ok = fine(loc, "lookup", LLVMOrcLLJITLookup(j->jit, &at, entry_symbol(a, i)));
+        ok = fine(loc, "lookup", LLVMOrcLLJITLookup(j->jit, &at, arena_printf(a, ENTRY_NAME, i)));
         j->entry[i] = (EntryFn *)(uintptr_t)at;
     }
     return ok;
 }
+
+/* --- the backend --- */
 
 static void jit_close(void *self) {
     Jit *j = self;
@@ -199,23 +133,42 @@ static void jit_close(void *self) {
         LLVMConsumeError(error);
 }
 
+static bool all_compiled(Loc loc, Unit *unit, int n) {
+    for (int i = 0; i < n; i++)
+        if (unit[i].error)
+            return diag_error(loc, "%s", unit[i].error);
+    return true;
+}
+
+static Jit *linked(Arena *a, Loc loc, const Program *p, Unit *unit, int n) {
+    Jit *j = NEW(a, 1, Jit);
+    if (!all_compiled(loc, unit, n) || !fine(loc, "start", LLVMOrcCreateLLJIT(&j->jit, NULL)))
+        return NULL;
+    if (load(loc, j->jit, unit, n) && find_entries(a, loc, j, p))
+        return j;
+    jit_close(j);
+    return NULL;
+}
+
 static void *jit_open(Arena *a, Loc loc, const Program *p, ExecOptions o) {
     static once_flag started = ONCE_FLAG_INIT;
     call_once(&started, start_llvm);
     Arena *temp = arena_new();
-    LLVMMemoryBufferRef object = compile(temp, loc, p, o.opt < 0 ? 0 : o.opt > 3 ? 3 : o.opt);
-    arena_free(temp);
-    Jit *j = NEW(a, 1, Jit);
-    if (!object)
-        return NULL;
-    if (!fine(loc, "start", LLVMOrcCreateLLJIT(&j->jit, NULL))) {
-        LLVMDisposeMemoryBuffer(object);
-        return NULL;
+    int n = unit_count(p);
+    Unit *unit = NEW(temp, n, Unit);
+    for (int i = 0; i < n; i++)
+        unit[i] = (Unit){.arena = arena_new(), .program = p, .entries = i == 0,
+                         .opt = o.opt < 0 ? 0 : o.opt > 3 ? 3 : o.opt};
+    share_out(temp, p, unit, n);
+    compile(unit, n);
+    Jit *j = linked(a, loc, p, unit, n);
+    for (int i = 0; i < n; i++) {
+        if (unit[i].object)
+            LLVMDisposeMemoryBuffer(unit[i].object);
+        arena_free(unit[i].arena);
     }
-    if (load(loc, j->jit, object) && find_entries(a, loc, j, p))
-        return j;
-    jit_close(j);
-    return NULL;
+    arena_free(temp);
+    return j;
 }
 
 static int jit_run(void *self, int entry, void *ctx, int n, const void *const *in,

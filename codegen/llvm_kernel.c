@@ -148,7 +148,7 @@ static Val declare(Emit *e, const Kernel *k) {
     for (int i = 0; i < k->nbuf + 3; i++)
         arg[i] = i < k->nbuf ? e->ptr : e->i64;
     Val fn = ll_function(e, k->name, e->none, k->nbuf + 3, arg);
-    LLVMSetLinkage(fn, LLVMInternalLinkage);
+    LLVMSetVisibility(fn, LLVMHiddenVisibility);
     attribute(e, fn, (unsigned)LLVMAttributeFunctionIndex, "noinline");
     for (int i = 0; i < k->nbuf; i++)
         if (k->buf[i].kind == BUF_LOCAL || k->buf[i].restricted)
@@ -158,12 +158,9 @@ static Val declare(Emit *e, const Kernel *k) {
 
 /* What the caller's parallel() calls: takes apart the record of call_parts in
  * llvm_entry.c - pointers, batch, parts, bytes between the threads' locals. */
-static Val emit_part_fn(Emit *e, const Kernel *k, Val kernel) {
-    LLVMTypeRef type[] = {e->ptr, e->i32};
-    Val fn = ll_function(e, arena_printf(e->arena, "%s.part", k->name), e->none, 2, type);
+static void emit_part_fn(Emit *e, const Kernel *k, Val kernel, Val fn) {
     int n = k->nbuf;
     Val *arg = NEW(e->arena, n + 3, Val);
-    LLVMSetLinkage(fn, LLVMInternalLinkage);
     e->fn = fn;
     LLVMPositionBuilderAtEnd(e->b, ll_block(e));
     for (int i = 0; i < n + 3; i++) {
@@ -180,12 +177,25 @@ static Val emit_part_fn(Emit *e, const Kernel *k, Val kernel) {
     arg[n + 1] = part;
     LLVMBuildCall2(e->b, LLVMGlobalGetValueType(kernel), kernel, arg, (unsigned)n + 3, "");
     LLVMBuildRetVoid(e->b);
-    return fn;
+}
+
+void ll_declare(Emit *e, int number) {
+    const Kernel *k = e->program->kernel[number];
+    LLVMTypeRef part[] = {e->ptr, e->i32};
+    if (e->kernel_fn[number])
+        return;
+    e->kernel_fn[number] = declare(e, k);
+    if (!k->parallel)
+        return;
+    Val fn = ll_function(e, arena_printf(e->arena, "%s.part", k->name), e->none, 2, part);
+    LLVMSetVisibility(fn, LLVMHiddenVisibility);
+    e->part_fn[number] = fn;
 }
 
 void ll_kernel(Emit *e, int number) {
     const Kernel *k = e->program->kernel[number];
-    Val fn = declare(e, k);
+    ll_declare(e, number);
+    Val fn = e->kernel_fn[number];
     e->kernel = k;
     e->fn = fn;
     e->mask = NULL;
@@ -201,7 +211,6 @@ void ll_kernel(Emit *e, int number) {
     alloca_locals(e, k);
     emit_body(e, k->body);
     LLVMBuildRetVoid(e->b);
-    e->kernel_fn[number] = fn;
     if (k->parallel)
-        e->part_fn[number] = emit_part_fn(e, k, fn);
+        emit_part_fn(e, k, fn, e->part_fn[number]);
 }
