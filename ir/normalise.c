@@ -366,7 +366,8 @@ Eq *eq_normalise(Pool *p, const Eq *e, const Type *result) {
             w->batch = e->ext[i].n;
     }
     w->nout = e->nout;
-    memcpy(w->store, e->store, (size_t)e->nout * sizeof *w->store);
+    for (int d = 0; d < e->nout; d++)
+        w->store[d] = e->store[d];
     w->body = e->body;
     split_divisions(w);
     if (e->scatter) {

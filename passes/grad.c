@@ -9,35 +9,10 @@
 
 #include <string.h>
 
-/* --- products that keep guards outside: 0 * inf never arises --- */
-
-static bool zero(const Expr *e) { return x_is_num(e, 0.0); }
-
-static const Expr *times(Pool *p, const Expr *a, const Expr *b);
-
-/* a * (b guarded): the guard moves out. NULL if b is not guarded. */
-static const Expr *outward(Pool *p, const Expr *a, const Expr *b) {
-    if (b->kind == X_WHEN && zero(b->arg[1]))
-        return x_when(p, b->cond, times(p, a, b->arg[0]), b->arg[1]);
-    if (b->kind != X_CALL || b->fn != FN_select)
-        return NULL;
-    if (zero(b->arg[2]))
-        return x_call3(p, FN_select, b->arg[0], times(p, a, b->arg[1]), b->arg[2]);
-    if (zero(b->arg[1]))
-        return x_call3(p, FN_select, b->arg[0], b->arg[1], times(p, a, b->arg[2]));
-    return NULL;
-}
-
-static const Expr *times(Pool *p, const Expr *a, const Expr *b) {
-    const Expr *r = outward(p, a, b);
-    if (!r)
-        r = outward(p, b, a);
-    return r ? r : x_call2(p, FN_mul, a, b);
-}
-
+/* Products with guards outside: 0 * inf never arises. */
 static const Expr *guards_out(Pool *p, const Expr *e, void *user) {
     (void)user;
-    return e->kind == X_CALL && e->fn == FN_mul ? times(p, e->arg[0], e->arg[1]) : e;
+    return e->kind == X_CALL && e->fn == FN_mul ? x_times(p, e->arg[0], e->arg[1]) : e;
 }
 
 /* --- one equation --- */
@@ -137,9 +112,9 @@ static const Expr *chain(Graph *g, const Node *n, const Expr *read, Slots s) {
         const Ix *at[MAX_RANK];
         for (int i = 0; i < e->nidx; i++)
             at[i] = ix_var(p, i);
-        upstream = times(p, upstream, x_read(p, e->body->type, s.extra, e->nidx, at));
+        upstream = x_times(p, upstream, x_read(p, e->body->type, s.extra, e->nidx, at));
     }
-    d = times(p, upstream, x_rewrite(p, d, guards_out, NULL));
+    d = x_times(p, upstream, x_rewrite(p, d, guards_out, NULL));
     d = x_when(p, in, d, x_num(p, d->type, 0));
     return x_cast(p, read->type, d);
 }
