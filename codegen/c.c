@@ -136,17 +136,17 @@ void emit_c_header(Text *out, const Program *p, const EmitC *o) {
     arena_free(e.arena);
 }
 
-/* The body is written first: the top holds only what it names. */
+/* The body is written first: the top holds only what it names. Data name nothing. */
 void emit_c_source(Text *out, const Program *p, const EmitC *o) {
-    Text body = {0};
-    Emit e = start(p, o, &body);
-    text_put(&body, "", 0);
-    cpu_check(&e);
+    Text body = {0}, data = {0};
+    Emit e = start(p, o, &data);
     c_constants(&e);
+    c_weights(&e);
+    e.out = &body;
+    cpu_check(&e);
     for (int i = 0; i < p->nkernel; i++)
         c_kernel(&e, p->kernel[i]);
     c_entries(&e);
-    c_weights(&e);
     c_init(&e);
     c_tables(&e);
     e.out = out;
@@ -156,8 +156,10 @@ void emit_c_source(Text *out, const Program *p, const EmitC *o) {
     float_rules(&e);
     macros(&e);
     memory(&e);
-    c_helpers(&e, out, body.n ? body.s : "");
+    c_helpers(&e, out, body.s);
+    text_put(out, data.n ? data.s : "", data.n);
     text_put(out, body.s, body.n);
     text_free(&body);
+    text_free(&data);
     arena_free(e.arena);
 }

@@ -2,9 +2,36 @@
 #include "codegen/c_emit.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* --- elements --- */
+
+/* Floats as hexadecimal digits: exact, and quick to write and to read. What is not finite
+ * is a division that every compiler folds. */
+static void real(Text *out, double x, const char *suffix) {
+    uint64_t bits;
+    char digits[16];
+    int n = 13;
+    memcpy(&bits, &x, sizeof bits);
+    const char *sign = bits >> 63 ? "-" : "";
+    uint64_t m = bits & (((uint64_t)1 << 52) - 1);
+    int e = (int)(bits >> 52 & 0x7ff);
+    if (isnan(x)) {
+        text_printf(out, "0.0%s / 0.0%s", suffix, suffix);
+    } else if (isinf(x)) {
+        text_printf(out, "%s1.0%s / 0.0%s", sign, suffix, suffix);
+    } else if (fabs(x) < 1000 && x == (double)(int)x) {
+        text_printf(out, "%s%d.0%s", sign, abs((int)x), suffix);
+    } else {
+        for (int i = 0; i < 13; i++)
+            digits[i] = "0123456789abcdef"[m >> (48 - 4 * i) & 15];
+        while (n > 1 && digits[n - 1] == '0')
+            n--;
+        text_printf(out, "%s0x%c.%.*sp%d%s", sign, e ? '1' : '0', n, digits,
+                    (e ? e : 1) - 1023, suffix);
+    }
+}
 
 static void element(Emit *e, Text *out, DType t, const unsigned char *at) {
     int64_t v = 0;
@@ -13,8 +40,8 @@ static void element(Emit *e, Text *out, DType t, const unsigned char *at) {
     uint32_t u;
     int32_t i;
     switch (t) {
-    case F32: memcpy(&f, at, 4); c_float(out, f, true); return;
-    case F64: memcpy(&d, at, 8); c_double(out, d, true); return;
+    case F32: memcpy(&f, at, 4); real(out, f, "f"); return;
+    case F64: memcpy(&d, at, 8); real(out, d, ""); return;
     case I32: memcpy(&i, at, 4); v = i; break;
     case U32: memcpy(&u, at, 4); v = u; break;
     case I64:
@@ -33,13 +60,15 @@ static void elements(Emit *e, DType t, int64_t n, const unsigned char *data, con
     size_t start = e->out->n;
     text_printf(e->out, "%s", lead);
     for (int64_t i = 0; i < n; i++) {
-        if (e->out->n - start > WIDTH) {
+        bool wrap = e->out->n - start > WIDTH;
+        if (i)
+            text_put(e->out, ", ", wrap ? 1 : 2);
+        if (wrap) {
             text_printf(e->out, "\n");
             start = e->out->n;
             text_printf(e->out, "%s", lead);
         }
         element(e, e->out, t, data + i * dtype_info[t].bytes);
-        text_put(e->out, i + 1 < n ? ", " : "", i + 1 < n ? 2 : 0);
     }
     text_printf(e->out, "\n");
 }

@@ -51,8 +51,6 @@ const char *c_field(Emit *e, const char *text);
 const char *c_type(Emit *e, DType t, int lanes);
 const char *c_vtype(Emit *e, DType t, int lanes);          /* "f32", "f32x8", "mask8" */
 void c_number(Text *out, const Expr *num);
-void c_float(Text *out, float x, bool constant);           /* constant: in an initialiser */
-void c_double(Text *out, double x, bool constant);
 
 /* Expressions (c_ix.c, c_expr.c, c_value.c). prec: what the context binds. */
 enum { PREC_ANY, PREC_SUM, PREC_MUL, PREC_ONE };

@@ -264,9 +264,12 @@ static void convert(Emit *e, Text *out, const Expr *x) {
         c_expr(e, out, a, PREC_ANY);
         text_printf(out, ")");
     } else if (x->lanes > 1) {
+        bool widen = a->type == U8 && x->type != U8;
         text_printf(out, "__builtin_convertvector(");
+        if (widen)
+            text_printf(out, "widen_i32x%d_u8x%d(", x->lanes, x->lanes);
         c_expr(e, out, a, PREC_ANY);
-        text_printf(out, ", %s)", to);
+        text_printf(out, widen ? "), %s)" : ", %s)", to);
     } else {
         text_printf(out, "(%s)", c_type(e, x->type, 1));
         c_expr(e, out, a, PREC_ONE);

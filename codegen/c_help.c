@@ -117,6 +117,9 @@ static bool holds(const Emit *e, const Use *u, char where) {
     case 'v': return u->lanes > 1;
     case '2': return u->lanes == 2;
     case '4': return u->lanes == 4;
+    case '8': return u->lanes == 8;
+    case 'F': return u->lanes == 16;
+    case 'w': return is(e, "avx512") || is(e, "avx2");
     case 'c': return u->convert;
     case '-': return u->lanes == 0;
     case 'x': return x86(e);

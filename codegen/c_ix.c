@@ -164,26 +164,21 @@ void c_cond(Emit *e, Text *out, Cond c) {
 
 static bool has_point(const char *s) { return strpbrk(s, ".e") != NULL; }
 
-/* C99 has no constant for what is not finite: a helper makes it of bits, or, where only
- * constants may stand, a division that every compiler folds. */
-void c_float(Text *out, float x, bool constant) {
+/* C99 has no constant for what is not finite: a helper makes it of bits. */
+static void c_float(Text *out, float x) {
     char buf[40];
     if (isnan(x))
-        text_printf(out, constant ? "0.0f / 0.0f" : "bits_f32_u32(0x7fc00000u)");
-    else if (isinf(x) && constant)
-        text_printf(out, "%s1.0f / 0.0f", x < 0 ? "-" : "");
+        text_printf(out, "bits_f32_u32(0x7fc00000u)");
     else if (isinf(x))
         text_printf(out, "bits_f32_u32(0x%s00000u)", x < 0 ? "ff8" : "7f8");
     else
         text_printf(out, has_point(num_float(buf, x)) ? "%sf" : "%s.0f", buf);
 }
 
-void c_double(Text *out, double x, bool constant) {
+static void c_double(Text *out, double x) {
     char buf[40];
     if (isnan(x))
-        text_printf(out, constant ? "0.0 / 0.0" : "bits_f64_u64((uint64_t)0x7ff8 << 48)");
-    else if (isinf(x) && constant)
-        text_printf(out, "%s1.0 / 0.0", x < 0 ? "-" : "");
+        text_printf(out, "bits_f64_u64((uint64_t)0x7ff8 << 48)");
     else if (isinf(x))
         text_printf(out, "bits_f64_u64((uint64_t)0x%s << 48)", x < 0 ? "fff0" : "7ff0");
     else
@@ -192,8 +187,8 @@ void c_double(Text *out, double x, bool constant) {
 
 void c_number(Text *out, const Expr *x) {
     switch (x->type) {
-    case F32:  c_float(out, (float)x->u.num, false); return;
-    case F64:  c_double(out, x->u.num, false); return;
+    case F32:  c_float(out, (float)x->u.num); return;
+    case F64:  c_double(out, x->u.num); return;
     case I32:
         if (x->u.i == INT32_MIN)
             text_printf(out, "(-2147483647 - 1)");
