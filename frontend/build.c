@@ -1,10 +1,11 @@
-/* Layers in order: names, `from`, residual, repeat and blocks, down to rows of layers.def. */
+/* Layers in order: `from`, residual, repeat and blocks, down to rows of layers.def. */
 #include "frontend/build.h"
 
 #include <string.h>
 
 static const char *const common[] = {"name", "from", NULL};
-static const char *const weighted[] = {"name", "from", "init", "trainable", "weights", NULL};
+static const char *const weighted[] = {"name",      "from",    "init",
+                                       "trainable", "weights", NULL};
 
 /* --- one layer --- */
 
@@ -24,7 +25,8 @@ static bool read_spec(Build *b, Tree **item, Spec *s) {
         Tree *map = tree_new(b->arena, TREE_MAP, t->loc);
         map->key = t->key;
         map->key_loc = t->key_loc;
-        Tree *options = tree_add(b->arena, map, t->text, tree_new(b->arena, TREE_MAP, t->loc));
+        Tree *options =
+            tree_add(b->arena, map, t->text, tree_new(b->arena, TREE_MAP, t->loc));
         options->key_loc = t->loc;
         map->bare = true;
         *item = t = map;
@@ -33,9 +35,11 @@ static bool read_spec(Build *b, Tree **item, Spec *s) {
         return diag_error(t->loc, "expected a layer: a word such as 'relu' or a map "
                           "{linear: 10}, got %s", tree_kind_name(t));
     if (t->n > 1)
-        return diag_error(t->item[1]->key_loc, "a layer is a map with one key; '%s' belongs into "
-                          "the map of '%s': {%s: {%s: ..., ...}}", t->item[1]->key,
-                          t->item[0]->key, t->item[0]->key, t->item[1]->key);
+        return diag_error(t->item[1]->key_loc,
+                          "a layer is a map with one key; '%s' belongs into "
+                          "the map of '%s': {%s: {%s: ..., ...}}",
+                          t->item[1]->key, t->item[0]->key, t->item[0]->key,
+                          t->item[1]->key);
     s->type = t->item[0]->key;
     s->options = t->item[0];
     s->loc = s->options->key_loc;
@@ -55,7 +59,8 @@ static bool set_name(Build *b, Place *place, Spec *s) {
 
 /* The inputs of a layer: what `from` names, or the current tensor. False: an error, or an
  * input that comes from a layer with one. */
-static bool find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int *n, Ref **in) {
+static bool find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int *n,
+                        Ref **in) {
     const Tree *from = tree_find(s->options, "from");
     bool ok = true;
     *n = 0;
@@ -64,8 +69,10 @@ static bool find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int 
         PUSH(b->arena, *in, *n) = x;
         ok = x.node != NULL;
         if (!ok && diag_errors(b->m->diag) == b->errors)
-            diag_error(s->loc, "%s: the model has several inputs; name the one to take with "
-                       "'from'", s->where);
+            diag_error(s->loc,
+                       "%s: the model has several inputs; name the one to take with "
+                       "'from'",
+                       s->where);
     }
     int count = !from ? 0 : from->kind == TREE_LIST ? from->n : 1;
     for (int i = 0; i < count; i++) {
@@ -102,8 +109,9 @@ static bool read_weighted(Build *b, const Place *place, const Spec *s, Macro *m)
     bool ok = true, train = true;
     for (int i = 0; init && i < s->options->n; i++)
         if (s->options->item[i] == init) {
-            ok = schema_check(b->arena, b->m->strs, place->scope, &s->options->item[i], "init",
-                              arena_printf(b->arena, "%s: init", s->where), NULL);
+            ok = schema_check(b->arena, b->m->strs, place->scope, &s->options->item[i],
+                              "init", arena_printf(b->arena, "%s: init", s->where),
+                              NULL);
             m->init = s->options->item[i];
         }
     if (trainable)
@@ -114,7 +122,8 @@ static bool read_weighted(Build *b, const Place *place, const Spec *s, Macro *m)
         return ok;
     const Named *of = tied->kind == TREE_SCALAR ? build_find(b, place, tied->text) : NULL;
     if (!of)
-        return build_unknown_tensor(b, tied->loc, arena_printf(b->arena, "%s: weights", s->where),
+        return build_unknown_tensor(b, tied->loc,
+                                    arena_printf(b->arena, "%s: weights", s->where),
                                     tied->kind == TREE_SCALAR ? tied->text : "");
     m->tied = of->path;
     return ok;
@@ -127,8 +136,8 @@ static void bind_mode(const Build *b, Macro *m) {
 
 static void add_layer_info(Build *b, const Spec *s, Ref out, int first) {
     if (b->declare)
-        PUSH(b->arena, b->m->layer, b->m->nlayer) =
-            (LayerInfo){s->path, s->type, *ref_type(out), b->m->param.n - first, first, s->loc};
+        PUSH(b->arena, b->m->layer, b->m->nlayer) = (LayerInfo){
+            s->path, s->type, *ref_type(out), b->m->param.n - first, first, s->loc};
 }
 
 static Ref run_row(Build *b, Macro *m, const LayerRow *row) {
@@ -137,7 +146,8 @@ static Ref run_row(Build *b, Macro *m, const LayerRow *row) {
               macro_body(m, row->body, &out);
     int64_t count;
     if (ok && m->tied && !m->shares)
-        ok = macro_fault(m, arena_printf(b->arena, "'%s' has no weights that fit here", m->tied));
+        ok = macro_fault(
+            m, arena_printf(b->arena, "'%s' has no weights that fit here", m->tied));
     if (ok && !type_count(ref_type(out), &count))
         ok = macro_fault(m, arena_printf(b->arena, "the result %s is too large",
                                          type_text(b->arena, ref_type(out))));
@@ -149,8 +159,13 @@ static Ref build_row(Build *b, Place *place, Spec *s, const LayerRow *row, Ref x
     Origin *o = NEW(b->arena, 1, Origin);
     *o = origin;
     b->g->origin = o;
-    Macro m = {.build = b, .arena = b->arena, .graph = b->g, .loc = s->loc, .where = s->where,
-               .path = s->path, .scope = place->scope};
+    Macro m = {.build = b,
+               .arena = b->arena,
+               .graph = b->g,
+               .loc = s->loc,
+               .where = s->where,
+               .path = s->path,
+               .scope = place->scope};
     bind_mode(b, &m);
     int n = 0, first = b->m->param.n;
     Ref *in = NULL, out = {0};
@@ -195,9 +210,10 @@ static bool only_keys(Build *b, const Spec *s, int n, const char *const *known) 
         while (k < n && strcmp(known[k], t->key))
             k++;
         if (k == n)
-            ok = unknown_word(t->key_loc, t->key,
-                              arena_printf(b->arena, "%s: unknown option '%s'", s->where, t->key),
-                              n, known);
+            ok = unknown_word(
+                t->key_loc, t->key,
+                arena_printf(b->arena, "%s: unknown option '%s'", s->where, t->key), n,
+                known);
     }
     b->failed |= !ok;
     return ok;
@@ -250,11 +266,17 @@ static Ref build_residual(Build *b, Place *place, Spec *s, Ref x) {
     if (!end.node || !side.node)
         return (Ref){0};
     Ref in[] = {side, end};
-    Macro m = {.build = b, .arena = b->arena, .graph = b->g, .loc = s->loc, .where = s->where,
-               .nin = 2, .in = in};
+    Macro m = {.build = b,
+               .arena = b->arena,
+               .graph = b->g,
+               .loc = s->loc,
+               .where = s->where,
+               .nin = 2,
+               .in = in};
     if (type_equal(ref_type(end), ref_type(side)))
         return macro_op(&m, "add", 2, in, 0, NULL);
-    macro_fault(&m, arena_printf(b->arena, "its layers give %s, which cannot be added to %s",
+    macro_fault(&m, arena_printf(b->arena,
+                                 "its layers give %s, which cannot be added to %s",
                                  type_text(b->arena, ref_type(end)),
                                  type_text(b->arena, ref_type(side))));
     b->failed = true;
@@ -293,7 +315,8 @@ static bool block_known(const Build *b, const char *name) {
 }
 
 /* Names and defaults of a block's arguments: `args` is a list of names or a map. */
-static bool bind_args(Build *b, Place *place, const Spec *s, const Tree *args, Scope *scope) {
+static bool bind_args(Build *b, Place *place, const Spec *s, const Tree *args,
+                      Scope *scope) {
     const char **known = NULL;
     int n = 0;
     bool ok = true;
@@ -377,7 +400,8 @@ static Ref build_layer(Build *b, Place *place, Tree **item, Ref x) {
     if (!read_spec(b, item, &s))
         return b->failed = true, (Ref){0};
     s.where = s.type;
-    if (!strcmp(s.type, "residual") || !strcmp(s.type, "repeat") || block_known(b, s.type))
+    if (!strcmp(s.type, "residual") || !strcmp(s.type, "repeat") ||
+        block_known(b, s.type))
         return build_group(b, place, &s, x);
     const LayerRow *row = layer_find(s.type);
     row = row ? row : layer_of_op(b->arena, s.type);

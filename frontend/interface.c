@@ -4,13 +4,19 @@
 #include <string.h>
 
 static const LayerRow input_row = {
-    "input", "", "shape! ints >=1; dtype one f32|u8|i32|i64 = f32; batch bool = true", "", "", "",
+    "input", "", "shape! ints >=1; dtype one f32|u8|i32|i64 = f32; batch bool = true",
+    "",      "", "",
     ""};
 static const char *const no_keys[] = {NULL};
 
 static bool input_type(Build *b, Tree *t, Type *type) {
-    Macro m = {.build = b, .arena = b->arena, .graph = b->g, .loc = t->key_loc,
-               .where = arena_printf(b->arena, "input '%s'", t->key), .path = t->key, .nin = 1};
+    Macro m = {.build = b,
+               .arena = b->arena,
+               .graph = b->g,
+               .loc = t->key_loc,
+               .where = arena_printf(b->arena, "input '%s'", t->key),
+               .path = t->key,
+               .nin = 1};
     if (!macro_open(&m, &input_row, t, no_keys) ||
         !macro_options(&m, &input_row, t, &b->let))
         return false;
@@ -31,15 +37,18 @@ static bool input_type(Build *b, Tree *t, Type *type) {
 
 static bool input_name_allowed(const Tree *t) {
     if (!*t->key || strpbrk(t->key, "/\\\"'."))
-        return diag_error(t->key_loc, "input '%s' has a character that names cannot have", t->key);
-    return strcmp(t->key, "target") || diag_error(t->key_loc, "'target' is the name of the labels; "
-                                                  "give the input another");
+        return diag_error(t->key_loc,
+                          "input '%s' has a character that names cannot have", t->key);
+    return strcmp(t->key, "target") ||
+           diag_error(t->key_loc, "'target' is the name of the labels; "
+                                  "give the input another");
 }
 
 bool build_inputs(Build *b, Tree *inputs, Ref *first) {
     bool ok = true;
     if (inputs->kind != TREE_MAP || !inputs->n)
-        return diag_error(inputs->loc, "model.inputs: expected a map from names to shapes, got %s",
+        return diag_error(inputs->loc,
+                          "model.inputs: expected a map from names to shapes, got %s",
                           inputs->n ? tree_kind_name(inputs) : "nothing");
     b->out->input = NEW(b->arena, inputs->n, Ref);
     for (int i = 0; i < inputs->n; i++) {
@@ -101,9 +110,11 @@ static bool mapped_output(Build *b, Tree *t, Ref last) {
     Ref raw = last;
     Tree **as = NULL;
     if (t->kind == TREE_SCALAR)
-        return named_ref(b, t, what, &raw) && add_output(b, t->key, t->key_loc, raw, NULL);
+        return named_ref(b, t, what, &raw) &&
+               add_output(b, t->key, t->key_loc, raw, NULL);
     if (t->kind != TREE_MAP)
-        return diag_error(t->loc, "%s: expected a tensor's name or {from: ..., as: ...}", what);
+        return diag_error(t->loc,
+                          "%s: expected a tensor's name or {from: ..., as: ...}", what);
     for (int i = 0; i < t->n; i++) {
         if (!strcmp(t->item[i]->key, "as"))
             as = &t->item[i];

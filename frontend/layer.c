@@ -57,7 +57,8 @@ bool layer_unknown(Arena *a, Loc loc, const char *name, int nextra, const char *
     for (int i = 0; i < op_count; i++)
         if (!layer_find(op_info[i].name))
             PUSH(a, known, n) = op_info[i].name;
-    return unknown_word(loc, name, arena_printf(a, "unknown layer '%s'", name), n, known) ||
+    return unknown_word(loc, name, arena_printf(a, "unknown layer '%s'", name), n,
+                        known) ||
            diag_note(loc, "`kiln ops` lists all layers and ops");
 }
 
@@ -75,8 +76,11 @@ static const char *op_options(Arena *a, const char *attrs, Text *call) {
             *kind = '\0';
         bool axis = !strcmp(part, "axis");
         text_printf(&out, "%s %s%s%s; ", part,
-                    list ? "ints" : real ? "num" : axis ? "axis" : "int", def ? " = " : "",
-                    def ? def : "");
+                    list   ? "ints"
+                    : real ? "num"
+                    : axis ? "axis"
+                           : "int",
+                    def ? " = " : "", def ? def : "");
         text_printf(call, list ? "%s%s=[%s[:]]" : "%s%s=%s", sep, part, part);
         sep = ", ";
     }
@@ -101,8 +105,10 @@ const LayerRow *layer_of_op(Arena *a, const char *name) {
     }
     const char *options = op_options(a, op->attrs, &call);
     text_printf(&call, ")");
-    *row = (LayerRow){name, arena_printf(a, "%s", inputs.n ? inputs.s : ""), options, "", "",
-                      arena_printf(a, "%s", call.s), op->help};
+    *row = (LayerRow){name,    arena_printf(a, "%s", inputs.n ? inputs.s : ""),
+                      options, "",
+                      "",      arena_printf(a, "%s", call.s),
+                      op->help};
     text_free(&inputs);
     text_free(&call);
     return row;
@@ -180,10 +186,12 @@ static void bind_pad(Macro *m, const char *name, const int64_t *v) {
  * count, with the batch. */
 static bool bind_axis(Macro *m, const Option *o, const Tree *t, int64_t v) {
     double rank, batch;
-    if (!scope_find(&m->numbers, "rank", 4, &rank) || !scope_find(&m->numbers, "b", 1, &batch))
+    if (!scope_find(&m->numbers, "rank", 4, &rank) ||
+        !scope_find(&m->numbers, "b", 1, &batch))
         bug("layer %s has an axis but no input", m->where);
     if (v >= (int64_t)rank || v < -(int64_t)rank)
-        return diag_error(t->loc, "%s: %s %lld, but the input has %d dims besides the batch",
+        return diag_error(t->loc,
+                          "%s: %s %lld, but the input has %d dims besides the batch",
                           m->where, o->name, (long long)v, (int)rank);
     double axis = (double)v + (v < 0 ? rank : 0);
     macro_number(m, o->name, axis + batch);
@@ -221,7 +229,14 @@ static void bind_ints(Macro *m, const char *name, const Ints *v) {
 }
 
 static bool bind_option(Macro *m, const Option *o, const Tree *t, const Scope *scope) {
-    union { int64_t i; int64_t pair[2]; double f; bool b; const char *s; Ints ints; } v = {0};
+    union {
+        int64_t i;
+        int64_t pair[2];
+        double f;
+        bool b;
+        const char *s;
+        Ints ints;
+    } v = {0};
     const char *what = arena_printf(m->arena, "%s: %s", m->where, o->name);
     bool absent = tree_null(t) && o->def && !strcmp(o->def, "~");
     macro_number(m, joined(m, o->name, "given"), !absent);
@@ -360,8 +375,8 @@ static bool bind_pattern(Macro *m, const char *pattern, const Ints *dims) {
             word[n++] = part;
     }
     if (run < 0 ? dims->n != n : dims->n < n)
-        return macro_fault(m, arena_printf(m->arena, "expects an input [%s], got %s", pattern,
-                                           dims_text(m->arena, dims)));
+        return macro_fault(m, arena_printf(m->arena, "expects an input [%s], got %s",
+                                           pattern, dims_text(m->arena, dims)));
     for (int i = 0; i < n; i++) {
         int d = run >= 0 && i >= run ? dims->n - n + i : i;
         macro_number(m, word[i], (double)dims->item[d]);
@@ -407,8 +422,8 @@ static bool bind_input(Macro *m, const char *item, int i, Ref in) {
     if (!open)
         return true;
     const char *close = strchr(open, ']');
-    return bind_pattern(m, arena_printf(m->arena, "%.*s", (int)(close - open) - 1, open + 1),
-                        &dims);
+    return bind_pattern(
+        m, arena_printf(m->arena, "%.*s", (int)(close - open) - 1, open + 1), &dims);
 }
 
 bool macro_inputs(Macro *m, const LayerRow *row, int n, const Ref *in) {
@@ -427,7 +442,8 @@ bool macro_inputs(Macro *m, const LayerRow *row, int n, const Ref *in) {
         }
         want += !many;
         if (many && n < 2)
-            return diag_error(m->loc, "%s: expects two inputs or more: from: [a, b]", m->where);
+            return diag_error(m->loc, "%s: expects two inputs or more: from: [a, b]",
+                              m->where);
     }
     if (want == n)
         return true;

@@ -59,13 +59,15 @@ bool macro_options(Macro *m, const LayerRow *row, Tree *options, const Scope *sc
 /* Binds the inputs and their extents as the row's `inputs` says. */
 bool macro_inputs(Macro *m, const LayerRow *row, int n, const Ref *in);
 bool macro_params(Macro *m, const LayerRow *row);
-bool macro_checks(Macro *m, const char *checks, bool weights); /* those about weights, or not */
+/* Those checks that are about weights, or the others. */
+bool macro_checks(Macro *m, const char *checks, bool weights);
 bool macro_body(Macro *m, const char *body, Ref *out);  /* the value of `o`, else the input */
 
 /* Text of rows: the next part before `sep` outside brackets, trimmed; NULL at the end. */
 char *row_part(Arena *a, const char **at, char sep);
 /* Cuts " ? condition" off a part and says whether it holds. */
-bool macro_fault(Macro *m, const char *message);       /* error, and where inputs come from */
+/* An error, and where the inputs come from. */
+bool macro_fault(Macro *m, const char *message);
 bool row_holds(const Macro *m, char *part);
 double row_number(const Macro *m, const char *text);
 Ints row_list(const Macro *m, const char *text, bool batch);    /* "[n, c, 1^2, x[1:]]" */

@@ -19,16 +19,19 @@ static const LossRow losses[] = {
      "d = sub(x, target); o = {O[..] = select(le(abs(A[..]), delta), 0.5*A[..]*A[..], "
      "delta*(abs(A[..]) - 0.5*delta))}(d; delta=delta)"},
     {"cross_entropy", LABEL_CLASS,
-     "m = amax(x; axis=last, keep=1); m = {O[..] = detach(A[..])}(m); z = sub(x, m); e = exp(z); "
+     "m = amax(x; axis=last, keep=1); m = {O[..] = detach(A[..])}(m); z = sub(x, m); e "
+     "= exp(z); "
      "s = sum(e; axis=last); s = log(s); p = pick(z, target); o = sub(s, p); "
      "u = mean(z; axis=last) ? label_smoothing; u = sub(s, u) ? label_smoothing; "
-     "o = {O[..] = A[..] + e*(B[..] - A[..])}(o, u; e=label_smoothing) ? label_smoothing"},
+     "o = {O[..] = A[..] + e*(B[..] - A[..])}(o, u; e=label_smoothing) ? "
+     "label_smoothing"},
     {"binary_cross_entropy", LABEL_BINARY,
      "o = {O[..] = B[..]*softplus(-A[..]) + (1 - B[..])*softplus(A[..])}(x, target)"},
 };
 
 static const LossRow metrics[] = {
-    {"accuracy", LABEL_CLASS, "i = argmax(x; axis=last); i = eq(i, target); o = cast_f32(i)"},
+    {"accuracy", LABEL_CLASS,
+     "i = argmax(x; axis=last); i = eq(i, target); o = cast_f32(i)"},
     {"accuracy", LABEL_BINARY,
      "o = {O[..] = select(eq(lt(0, A[..]), lt(0.5, B[..])), 1:f32, 0:f32)}(x, target)"},
     {"mae", LABEL_SAME, "d = sub(x, target); o = abs(d)"},
@@ -67,11 +70,14 @@ static int find_output(Build *b, const Term *t, Loc loc) {
         PUSH(b->arena, known, n) = outs->item[i].name;
     }
     if (of)
-        unknown_word(of->loc, of->text, arena_printf(b->arena, "%s: no output is named '%s'",
-                                                     t->where, of->text), n, known);
+        unknown_word(
+            of->loc, of->text,
+            arena_printf(b->arena, "%s: no output is named '%s'", t->where, of->text),
+            n, known);
     else
-        diag_error(loc, "%s: the model has %d outputs; name the one to judge: {%s: {of: %s}}",
-                   t->where, outs->n, t->row->name, outs->item[0].name);
+        diag_error(
+            loc, "%s: the model has %d outputs; name the one to judge: {%s: {of: %s}}",
+            t->where, outs->n, t->row->name, outs->item[0].name);
     return -1;
 }
 
@@ -79,9 +85,10 @@ static bool find_label(Build *b, Term *t, int nterm, int i, Loc loc) {
     Ref x = b->out->raw[t->output];
     const Type *out = ref_type(x);
     const char *name = b->m->output.item[t->output].name;
-    if (out->dtype != F32 || out->rank < 2) {
-        diag_error(loc, "%s: expects an output of f32 with a dim besides the batch, '%s' is %s",
-                   t->where, name, type_text(b->arena, out));
+    bool flat = t->row->label == LABEL_CLASS && out->rank < 2;
+    if (out->dtype != F32 || flat) {
+        diag_error(loc, "%s: expects an output of %s, '%s' is %s", t->where,
+                   flat ? "[..., classes]" : "f32", name, type_text(b->arena, out));
         build_note(b, x, 0);
         return false;
     }
@@ -106,8 +113,14 @@ static bool find_label(Build *b, Term *t, int nterm, int i, Loc loc) {
 static Ref run_row(Build *b, const Term *t, const LossRow *row, Loc loc) {
     Ref *in = NEW(b->arena, 1, Ref), o = {0};
     *in = b->out->raw[t->output];
-    Macro m = {.build = b, .arena = b->arena, .graph = b->g, .loc = loc, .where = t->where,
-               .path = t->where, .in = in, .nin = 1};
+    Macro m = {.build = b,
+               .arena = b->arena,
+               .graph = b->g,
+               .loc = loc,
+               .where = t->where,
+               .path = t->where,
+               .in = in,
+               .nin = 1};
     macro_ref(&m, "x", *in);
     macro_ref(&m, "target", t->label);
     macro_number(&m, "last", ref_type(*in)->rank - 1);
@@ -126,10 +139,11 @@ static bool add_term(Build *b, const Term *t, Loc loc) {
     if (!loss.node)
         return false;
     if (weight != 1)
-        loss = graph_op(b->g, loc, "mul", 2, (Ref[]){loss, graph_number(b->g, F32, weight)}, 0, NULL);
-    b->out->loss = b->out->loss.node
-                       ? graph_op(b->g, loc, "add", 2, (Ref[]){b->out->loss, loss}, 0, NULL)
-                       : loss;
+        loss = graph_op(b->g, loc, "mul", 2,
+                        (Ref[]){loss, graph_number(b->g, F32, weight)}, 0, NULL);
+    b->out->loss = b->out->loss.node ? graph_op(b->g, loc, "add", 2,
+                                                (Ref[]){b->out->loss, loss}, 0, NULL)
+                                     : loss;
     return true;
 }
 
@@ -138,7 +152,8 @@ static bool add_metric(Build *b, int i, int nterm, const Term *term, Loc loc) {
     const char *name = b->m->set.train.metrics.item[i];
     for (int k = 0; k < nterm; k++)
         for (size_t r = 0; r < COUNT(metrics); r++)
-            if (!strcmp(metrics[r].name, name) && metrics[r].label == term[k].row->label) {
+            if (!strcmp(metrics[r].name, name) &&
+                metrics[r].label == term[k].row->label) {
                 b->out->metric[i] = run_row(b, &term[k], &metrics[r], loc);
                 return b->out->metric[i].node != NULL;
             }

@@ -32,21 +32,24 @@ static bool blocks_sound(const Tree *blocks) {
     static const char *const keys[] = {"args", "layers"};
     bool ok = true;
     if (blocks && blocks->kind != TREE_MAP)
-        return diag_error(blocks->loc, "blocks: expected a map from names to {args, layers}, got %s",
+        return diag_error(blocks->loc,
+                          "blocks: expected a map from names to {args, layers}, got %s",
                           tree_kind_name(blocks));
     for (int i = 0; blocks && i < blocks->n; i++) {
         const Tree *t = blocks->item[i];
-        bool taken = layer_find(t->key) || op_find(t->key) || !strcmp(t->key, "residual") ||
-                     !strcmp(t->key, "repeat");
+        bool taken = layer_find(t->key) || op_find(t->key) ||
+                     !strcmp(t->key, "residual") || !strcmp(t->key, "repeat");
         if (taken)
             ok = diag_error(t->key_loc, "block '%s' has the name of a layer", t->key);
         if (t->kind != TREE_MAP)
-            ok = diag_error(t->loc, "block '%s': expected {args: ..., layers: [...]}", t->key);
+            ok = diag_error(t->loc, "block '%s': expected {args: ..., layers: [...]}",
+                            t->key);
         for (int k = 0; t->kind == TREE_MAP && k < t->n; k++)
             if (strcmp(t->item[k]->key, "args") && strcmp(t->item[k]->key, "layers")) {
                 Text s = {0};
                 text_printf(&s, "block '%s': unknown key '%s'", t->key, t->item[k]->key);
-                ok = unknown_word(t->item[k]->key_loc, t->item[k]->key, s.s, COUNT(keys), keys);
+                ok = unknown_word(t->item[k]->key_loc, t->item[k]->key, s.s,
+                                  COUNT(keys), keys);
                 text_free(&s);
             }
     }
@@ -93,8 +96,9 @@ static bool build_graph(Build *b, const char *entry, Mode mode) {
     if (!build_inputs(b, tree_find(model, "inputs"), &x))
         return false;
     if (layers->kind != TREE_LIST || !layers->n)
-        return diag_error(layers->loc, "model.layers: expected a list of layers, got %s",
-                          layers->kind == TREE_LIST ? "an empty one" : tree_kind_name(layers));
+        return diag_error(
+            layers->loc, "model.layers: expected a list of layers, got %s",
+            layers->kind == TREE_LIST ? "an empty one" : tree_kind_name(layers));
     x = build_layers(b, &top, layers, x);
     bool ok = !b->failed && build_outputs(b, tree_find(model, "outputs"), x);
     ok = ok && (!b->declare || all_used(b));
@@ -102,7 +106,9 @@ static bool build_graph(Build *b, const char *entry, Mode mode) {
 }
 
 static void choose_batch(Model *m, const ModelOptions *o) {
-    m->batch = o->batch ? o->batch : o->training && m->set.train.given ? m->set.train.batch : 1;
+    m->batch = o->batch                            ? o->batch
+               : o->training && m->set.train.given ? m->set.train.batch
+                                                   : 1;
 }
 
 Model *model_load(Arena *a, Diag *d, const ModelOptions *o) {
@@ -111,6 +117,8 @@ Model *model_load(Arena *a, Diag *d, const ModelOptions *o) {
     *m = (Model){.arena = a, .pool = pool_new(a), .strs = strs_new(a), .diag = d,
                  .strict = o->strict, .build = b};
     *b = (Build){.m = m, .arena = a, .declare = true, .errors = diag_errors(d)};
+    if (diag_full(d))                  /* errors from here on would not be seen */
+        return NULL;
     m->source = model_source(a, d, o);
     b->root = m->source ? model_tree(m, o) : NULL;
     m->tree = b->root;

@@ -64,13 +64,15 @@ bool build_unknown_tensor(Build *b, Loc loc, const char *what, const char *name)
     int n = 0;
     for (int i = 0; i < b->nnamed && n < 1000; i++)
         PUSH(b->arena, known, n) = b->named[i].path;
-    const Tree *later = find_later(tree_find(tree_find(b->root, "model"), "layers"), name);
+    const Tree *later =
+        find_later(tree_find(tree_find(b->root, "model"), "layers"), name);
     const char *near = diag_nearest(name, known, (size_t)n);
     if (later) {
         diag_error(loc, "%s: '%s' is made only later; layers run in order", what, name);
         diag_note(later->loc, "here");
     } else if (near) {
-        diag_error(loc, "%s: no tensor is named '%s'; did you mean '%s'?", what, name, near);
+        diag_error(loc, "%s: no tensor is named '%s'; did you mean '%s'?", what, name,
+                   near);
     } else {
         diag_error(loc, "%s: no tensor is named '%s'", what, name);
     }
@@ -98,7 +100,8 @@ const char *build_auto_name(Build *b, Place *place, const char *type) {
 bool build_name_allowed(Build *b, const Tree *t, const char *path) {
     const char *bad = strpbrk(t->text, ". /\\\"'");
     if (bad || !*t->text)
-        return diag_error(t->loc, "name: '%s' has a character that names cannot have", t->text);
+        return diag_error(t->loc, "name: '%s' has a character that names cannot have",
+                          t->text);
     const Named *first = find_path(b, path);
     if (!first)
         return true;

@@ -183,15 +183,17 @@ static double sum(Calc *c) {
     }
 }
 
-bool number_text(const Scope *s, Loc loc, const char *what, const char *text, double *out) {
+bool number_text(const Scope *s, Loc loc, const char *what, const char *text,
+                 double *out) {
     Calc c = {.scope = s, .what = what, .text = text, .at = text, .loc = loc};
     double v = sum(&c);
     blanks(&c);
     if (c.failed)
         return false;
     if (*c.at)
-        return diag_error(here(&c, c.at), "%s: expected + - * / // %% or the end, got '%s'",
-                          what, c.at);
+        return diag_error(here(&c, c.at),
+                          "%s: expected + - * / // %% or the end, got '%s'", what,
+                          c.at);
     if (!isfinite(v))
         return diag_error(loc, "%s: '%s' is too large", what, text);
     *out = v;
@@ -200,7 +202,8 @@ bool number_text(const Scope *s, Loc loc, const char *what, const char *text, do
 
 bool number_real(const Scope *s, const Tree *t, const char *what, double *out) {
     if (t->kind != TREE_SCALAR || tree_null(t))
-        return diag_error(t->loc, "%s: expected a number, got %s", what, tree_kind_name(t));
+        return diag_error(t->loc, "%s: expected a number, got %s", what,
+                          tree_kind_name(t));
     Loc loc = t->loc;
     loc.col += t->quoted;
     return number_text(s, loc, what, t->text, out);
@@ -217,11 +220,11 @@ bool number_whole(const Scope *s, const Tree *t, const char *what, int64_t lo, i
     if (fabs(v - r) > 1e-9 * fmax(1, fabs(v)))
         return diag_error(t->loc, "%s: expected a whole number, got %s", what, got);
     if (r < (double)lo)
-        return diag_error(t->loc, "%s: expected at least %lld, got %s", what, (long long)lo,
-                          got);
+        return diag_error(t->loc, "%s: expected at least %lld, got %s", what,
+                          (long long)lo, got);
     if (r > (double)hi || r >= 0x1p63)
-        return diag_error(t->loc, "%s: expected at most %lld, got %s", what, (long long)hi,
-                          got);
+        return diag_error(t->loc, "%s: expected at most %lld, got %s", what,
+                          (long long)hi, got);
     *out = (int64_t)r;
     return true;
 }

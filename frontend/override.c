@@ -43,8 +43,8 @@ static Tree **step(Arena *a, const Path *p, Tree **at, const char *key) {
     if (t->kind == TREE_LIST) {
         if (is_index(key, &i) && i < t->n)
             return &t->item[i];
-        diag_error(path_loc(p), "'%s' is no item of this list: its items are 0 to %d", key,
-                   t->n - 1);
+        diag_error(path_loc(p), "'%s' is no item of this list: its items are 0 to %d",
+                   key, t->n - 1);
         return NULL;
     }
     for (i = 0; i < t->n; i++)

@@ -51,8 +51,9 @@ static Init init_asked(const Macro *m, const Type *t) {
         return (Init){INIT_UNIFORM, -bound, bound};
     }
     double value = !strcmp(kind, "ones") ? 1 : 0;
-    return (Init){INIT_CONSTANT, strcmp(kind, "constant") ? value
-                                                          : tree_number(m->scope, o, "value"), 0};
+    return (Init){INIT_CONSTANT,
+                  strcmp(kind, "constant") ? value : tree_number(m->scope, o, "value"),
+                  0};
 }
 
 static Init init_of(const Macro *m, const Type *t, const char *role, double value) {
@@ -80,7 +81,8 @@ static bool size_fits(Macro *m, const char *key, const Type *t) {
         ok &= t->dim[i].n > 0;
     if (!ok || !type_count(t, &count))
         return macro_fault(m, arena_printf(m->arena, "%s %s is too %s", key,
-                                           type_text(m->arena, t), ok ? "large" : "small"));
+                                           type_text(m->arena, t),
+                                           ok ? "large" : "small"));
     return true;
 }
 
@@ -120,8 +122,8 @@ Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *
     Ref r = graph_leaf(b->g, state ? N_STATE : N_PARAM, name, t);
     if (b->declare) {
         Init init = init_of(m, t, role, value);
-        PUSH(b->arena, list->item, list->n) =
-            (ModelTensor){.name = name, .type = *t, .loc = m->loc, .trainable = !m->frozen && !state};
+        PUSH(b->arena, list->item, list->n) = (ModelTensor){
+            .name = name, .type = *t, .loc = m->loc, .trainable = !m->frozen && !state};
         if (state)
             PUSH(b->arena, b->state_init, b->nstate_init) = init;
         else
@@ -142,7 +144,8 @@ void build_state(Build *b, const Macro *m, const char *key, Ref r) {
     graph_result(b->g, TO_STATE, full_name(b, m->path, key), r);
 }
 
-void build_standardize(Build *b, const Macro *m, const char *mean, const char *std, int axis) {
+void build_standardize(Build *b, const Macro *m, const char *mean, const char *std,
+                       int axis) {
     if (b->declare)
         PUSH(b->arena, b->m->standardize, b->m->nstandardize) =
             (Standardize){full_name(b, m->path, mean), full_name(b, m->path, std), axis};
@@ -172,8 +175,8 @@ bool build_range(Build *b, Macro *m, Ref input, int64_t lo, int64_t hi) {
 /* --- the entry init --- */
 
 /* Each parameter has a random key of its own: the hash of its name. */
-static Ref random_fill(Graph *g, const ModelTensor *t, Ref rng, const char *op, const char *a_name,
-                       double a, const char *b_name, double b) {
+static Ref random_fill(Graph *g, const ModelTensor *t, Ref rng, const char *op,
+                       const char *a_name, double a, const char *b_name, double b) {
     int64_t shape[MAX_RANK];
     uint64_t key = hash_bytes(t->name, strlen(t->name), 0);
     for (int i = 0; i < t->type.rank; i++)
@@ -196,8 +199,9 @@ static Ref fill(Graph *g, const ModelTensor *t, Ref rng, const Init *init) {
     int64_t shape[MAX_RANK];
     for (int i = 0; i < t->type.rank; i++)
         shape[i] = t->type.dim[i].n;
-    const Attr attr[] = {{.name = "shape", .kind = ATTR_LIST, .i = t->type.rank, .list = shape},
-                         {.name = "value", .kind = ATTR_FLOAT, .f = init->a}};
+    const Attr attr[] = {
+        {.name = "shape", .kind = ATTR_LIST, .i = t->type.rank, .list = shape},
+        {.name = "value", .kind = ATTR_FLOAT, .f = init->a}};
     return graph_op(g, (Loc){0}, "full", 0, NULL, COUNT(attr), attr);
 }
 

@@ -99,7 +99,8 @@ Ints row_list(const Macro *m, const char *text, bool batch) {
             push_slice(m, &out, item, open);
         } else {
             int64_t times = caret ? (int64_t)row_number(m, caret + 1) : 1;
-            const char *one = caret ? trimmed(m->arena, item, (size_t)(caret - item)) : item;
+            const char *one =
+                caret ? trimmed(m->arena, item, (size_t)(caret - item)) : item;
             for (int64_t i = 0; i < times; i++)
                 list_push(m, &out, (int64_t)nearbyint(row_number(m, one)));
         }
@@ -136,7 +137,8 @@ bool macro_checks(Macro *m, const char *checks, bool weights) {
     const char *part;
     while ((part = row_part(m->arena, &checks, ';'))) {
         const char *bar = strchr(part, '|');
-        if ((strstr(part, "weight.") != NULL) == weights && row_number(m, trimmed(m->arena, part, (size_t)(bar - part))) < 0)
+        if ((strstr(part, "weight.") != NULL) == weights &&
+            row_number(m, trimmed(m->arena, part, (size_t)(bar - part))) < 0)
             return macro_fault(m, filled(m, bar + 2));
     }
     return true;
@@ -157,11 +159,13 @@ bool macro_params(Macro *m, const LayerRow *row) {
         const char *open = strchr(part, '['), *close = strrchr(part, ']');
         const char *role = close + 1 + strspn(close + 1, " "), *eq = strchr(role, '=');
         const char *key = strs_put(m->graph->strs, part, (size_t)(open - part));
-        Ints shape = row_list(m, trimmed(m->arena, open, (size_t)(close - open) + 1), false);
+        Ints shape =
+            row_list(m, trimmed(m->arena, open, (size_t)(close - open) + 1), false);
         Type t = {.dtype = F32, .rank = shape.n};
         for (int i = 0; i < shape.n; i++)
             t.dim[i].n = shape.item[i];
-        Ref r = build_param(m->build, m, key, &t, trimmed(m->arena, role, strcspn(role, " =")),
+        Ref r = build_param(m->build, m, key, &t,
+                            trimmed(m->arena, role, strcspn(role, " =")),
                             eq ? row_number(m, eq + 1) : 0);
         if (!r.node)
             return false;
@@ -191,8 +195,8 @@ static Ref try_op(Macro *m, const char *op, int nsrc, const Ref *src, int nattr,
                   const Attr *attr, const char **message) {
     Caught c = {m->arena, NULL};
     Diag *d = diag_new(m->arena, keep_first, &c);
-    Ref r = graph_op(m->graph, (Loc){diag_source(d, op, NULL, 0), 0, 0}, op, nsrc, src, nattr,
-                     attr);
+    Ref r = graph_op(m->graph, (Loc){diag_source(d, op, NULL, 0), 0, 0}, op, nsrc, src,
+                     nattr, attr);
     if (!r.node && message)
         *message = c.message ? c.message : "does not fit";
     return r;
@@ -213,15 +217,16 @@ static const char *operand_name(const Macro *m, const char *op, int nsrc, const 
             continue;
         for (int k = 0; k < m->nin; k++)
             if (ref_equal(m->in[k], src[i]))
-                return m->nin == 1 ? "the input" : arena_printf(m->arena, "input %d", k + 1);
+                return m->nin == 1 ? "the input"
+                                   : arena_printf(m->arena, "input %d", k + 1);
         return "the tensor";
     }
     return NULL;
 }
 
 /* An op's message without its name, its operands called as the user knows them. */
-static const char *in_layer_terms(const Macro *m, const char *op, int nsrc, const Ref *src,
-                                  const char *message) {
+static const char *in_layer_terms(const Macro *m, const char *op, int nsrc,
+                                  const Ref *src, const char *message) {
     size_t n = strlen(op);
     Text out = {0};
     const char *p = message + (!strncmp(message, op, n) && message[n] == ':' ? n + 2 : 0);
@@ -309,7 +314,8 @@ static Ref fold_inputs(Macro *m, const char *op, int nattr, const Attr *attr) {
         Ref pair[] = {r, m->in[i]};
         r = try_op(m, op, 2, pair, nattr, attr, NULL);
         if (!r.node) {
-            macro_fault(m, arena_printf(m->arena, "its inputs %s and %s do not fit together",
+            macro_fault(m, arena_printf(m->arena,
+                                        "its inputs %s and %s do not fit together",
                                         type_text(m->arena, ref_type(pair[0])),
                                         type_text(m->arena, ref_type(pair[1]))));
             break;
@@ -339,8 +345,8 @@ static Ref run_op(Macro *m, const char *call) {
         n += read_arg(m, arg, &src[n]);
     if (info)
         return macro_op(m, op, n, src, nattr, attr);
-    return graph_text(m->graph, trimmed(m->arena, op + 1, strlen(op) - 2), n, src, nattr, attr,
-                      NDTYPE);
+    return graph_text(m->graph, trimmed(m->arena, op + 1, strlen(op) - 2), n, src,
+                      nattr, attr, NDTYPE);
 }
 
 /* range x size */
@@ -351,7 +357,8 @@ static bool run_range(Macro *m, const char *rest) {
 
 /* standardize mean std axis */
 static bool run_standardize(Macro *m, const char *rest) {
-    const char *mean = row_part(m->arena, &rest, ' '), *std = row_part(m->arena, &rest, ' ');
+    const char *mean = row_part(m->arena, &rest, ' '),
+               *std = row_part(m->arena, &rest, ' ');
     build_standardize(m->build, m, mean, std, (int)row_number(m, rest));
     return true;
 }

@@ -27,7 +27,8 @@ static const char must[] = "must";
 #define AT(field) (int)offsetof(Settings, field)
 #define NOWHERE (-1)
 static const Key keys[] = {
-#define KEY(path, kind, rule, def, field, help) {path, KEY_##kind, rule, def, field, help},
+#define KEY(path, kind, rule, def, field, help) \
+    {path, KEY_##kind, rule, def, field, help},
 #include "frontend/schema.def"
 };
 
@@ -105,9 +106,10 @@ static bool add_defaults(Check *c, Tree *map, const char *path) {
         if (!word || tree_find(map, word) || !keys[i].def)
             continue;
         if (keys[i].def == must) {
-            const char *where = *path ? arena_printf(c->arena, "%s: ", named(c, path)) : "";
-            ok = diag_error(map->implied ? map->loc : map->key_loc, "%sno '%s' is given (%s)",
-                            where, word, keys[i].help);
+            const char *where =
+                *path ? arena_printf(c->arena, "%s: ", named(c, path)) : "";
+            ok = diag_error(map->implied ? map->loc : map->key_loc,
+                            "%sno '%s' is given (%s)", where, word, keys[i].help);
             continue;
         }
         Tree *t = tree_add(c->arena, map, word, implied(c, keys[i].def, map->loc));
@@ -154,9 +156,9 @@ static bool check_map(Check *c, Tree **at, const Key *k) {
         t = wrap(c, at, k->rule, value);
     }
     if (t->kind != TREE_MAP)
-        return diag_error(t->loc, "%s: expected a map of options, got %s", named(c, k->path),
-                          t->kind == TREE_LIST ? "a list"
-                                               : arena_printf(c->arena, "'%s'", t->text));
+        return diag_error(
+            t->loc, "%s: expected a map of options, got %s", named(c, k->path),
+            t->kind == TREE_LIST ? "a list" : arena_printf(c->arena, "'%s'", t->text));
     return check_keys(c, t, k->path);
 }
 
@@ -168,8 +170,10 @@ static bool check_pick(Check *c, Tree **at, const Key *k) {
         t->bare = true;
     }
     if (t->kind != TREE_MAP || t->n != 1)
-        return diag_error(t->loc, "%s: expected one name, alone or with options {name: {...}}"
-                          ", got %s", named(c, k->path),
+        return diag_error(t->loc,
+                          "%s: expected one name, alone or with options {name: {...}}"
+                          ", got %s",
+                          named(c, k->path),
                           t->kind == TREE_MAP ? t->n ? "several" : "an empty map"
                                               : tree_kind_name(t));
     const Key *chosen = key_below(k->path, t->item[0]->key);
@@ -194,7 +198,14 @@ static bool check_picks(Check *c, Tree **at, const Key *k) {
 
 /* Where no Settings take the value it is checked all the same. */
 static bool check_value(Check *c, const Tree *t, const Key *k) {
-    union { Words words; Span span; Part part; double num[2]; int64_t i[2]; Ints ints; } room;
+    union {
+        Words words;
+        Span span;
+        Part part;
+        double num[2];
+        int64_t i[2];
+        Ints ints;
+    } room;
     void *out = c->set && k->field >= 0 ? (char *)c->set + k->field : (void *)&room;
     ValueType type = {(ValueKind)k->kind, k->rule};
     return value_read(c->arena, c->scope, t, type, named(c, k->path), out);
@@ -228,12 +239,15 @@ static bool files_agree(const Tree *root, const char *key, const DataFiles *f) {
     const Tree *t = at_path(root, "data", key);
     if (!t || (!f->csv && !f->images && !f->labels))
         return !t || !strcmp(key, "valid") ||
-               diag_error(t->loc, "data.%s: expected a CSV file, or images and labels", key);
-    if (f->csv && (f->images || f->labels))
-        return diag_error(t->loc, "data.%s: expected a CSV file, or images and labels, not both",
+               diag_error(t->loc, "data.%s: expected a CSV file, or images and labels",
                           key);
+    if (f->csv && (f->images || f->labels))
+        return diag_error(
+            t->loc, "data.%s: expected a CSV file, or images and labels, not both",
+            key);
     if (!f->csv && (!f->images || !f->labels))
-        return diag_error(t->loc, "data.%s: images and labels belong together, '%s' is missing",
+        return diag_error(t->loc,
+                          "data.%s: images and labels belong together, '%s' is missing",
                           key, f->images ? "labels" : "images");
     return true;
 }
@@ -247,8 +261,10 @@ static bool stop_is_measured(const Tree *root, const Settings *set) {
         found |= !strcmp(metric, set->train.metrics.item[i]);
     if (found)
         return true;
-    return diag_error(t->loc, "train.stop.metric: '%s' is not measured; add 'metrics: [%s]' to "
-                      "'train'", watched, metric);
+    return diag_error(t->loc,
+                      "train.stop.metric: '%s' is not measured; add 'metrics: [%s]' to "
+                      "'train'",
+                      watched, metric);
 }
 
 static bool rules_hold(const Tree *root, const Settings *set) {
@@ -257,10 +273,15 @@ static bool rules_hold(const Tree *root, const Settings *set) {
     const Tree *epochs = at_path(root, "train", "epochs");
     const Tree *stream = at_path(root, "deploy", "stream");
     const DataFiles *v = &set->data.valid;
+    if (set->version != 1)
+        return diag_error(tree_find(root, "kiln")->loc,
+                          "kiln: version 1 of the language is known here, got %lld",
+                          (long long)set->version);
     bool ok = files_agree(root, "train", &set->data.train);
     ok &= files_agree(root, "valid", v) && files_agree(root, "test", &set->data.test);
     if (valid && set->data.part.size > 0 && (v->csv || v->images))
-        ok = diag_error(valid->loc, "data.valid: expected a part of the training examples or "
+        ok = diag_error(valid->loc,
+                        "data.valid: expected a part of the training examples or "
                         "files, not both");
     if (steps && epochs)
         ok = diag_error(steps->key_loc, "train: both 'steps' and 'epochs' are given");
@@ -268,7 +289,8 @@ static bool rules_hold(const Tree *root, const Settings *set) {
         ok = diag_error(at_path(root, "train", "optimizer")->loc,
                         "train.optimizer.sgd: nesterov needs a momentum");
     if (set->deploy.stream)
-        ok = diag_error(stream->loc, "deploy.stream: the model has no recurrent layer, so "
+        ok = diag_error(stream->loc,
+                        "deploy.stream: the model has no recurrent layer, so "
                         "there is nothing to stream");
     return stop_is_measured(root, set) && ok;
 }
@@ -276,7 +298,8 @@ static bool rules_hold(const Tree *root, const Settings *set) {
 bool schema_file(Arena *a, Strs *strs, const Scope *scope, Tree **root, Settings *set) {
     Check c = {.arena = a, .strs = strs, .scope = scope, .set = set};
     if ((*root)->kind != TREE_MAP)
-        return diag_error((*root)->loc, "expected a map with the keys kiln, model, ..., got %s",
+        return diag_error((*root)->loc,
+                          "expected a map with the keys kiln, model, ..., got %s",
                           tree_kind_name(*root));
     Tree *train = tree_find(*root, "train");
     set->train.given = train != NULL;

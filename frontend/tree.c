@@ -225,7 +225,8 @@ static bool keys_differ(Reader *r, const Tree *map) {
     bool ok = true;
     for (size_t i = 0; i < n; i++)
         if (first[i]) {
-            ok = diag_error(map->item[i]->key_loc, "duplicate key '%s'", map->item[i]->key);
+            ok = diag_error(map->item[i]->key_loc, "duplicate key '%s'",
+                            map->item[i]->key);
             diag_note(map->item[first[i] - 1]->key_loc, "first given here");
         }
     return ok;

@@ -104,7 +104,8 @@ static void put_items(Text *out, const Tree *t, int indent) {
         else
             text_printf(out, "- ");
         int column = (int)(out->n - start) + (i ? 0 : indent);
-        bool layer = t->kind == TREE_LIST && c->kind == TREE_MAP && c->n == 1 && !is_word(c);
+        bool layer =
+            t->kind == TREE_LIST && c->kind == TREE_MAP && c->n == 1 && !is_word(c);
         if (!layer && put_short(out, c, column))
             continue;
         if (t->kind == TREE_LIST) {

@@ -14,7 +14,8 @@ enum { MAX_LISTED = 40 };              /* more possible words are not listed */
 
 ValueKind value_kind(const char *name, size_t len) {
     int k = 0;
-    while (k < NVALUE && (strlen(kinds[k].name) != len || memcmp(kinds[k].name, name, len)))
+    while (k < NVALUE &&
+           (strlen(kinds[k].name) != len || memcmp(kinds[k].name, name, len)))
         k++;
     return (ValueKind)k;
 }
@@ -104,8 +105,8 @@ static bool read_ints(const Scope *s, const Tree *t, ValueType type, const char 
                                       : expected(t, type, what);
     }
     if (t->n > MAX_RANK)
-        return diag_error(t->loc, "%s: expected at most %d numbers, got %d", what, MAX_RANK,
-                          t->n);
+        return diag_error(t->loc, "%s: expected at most %d numbers, got %d", what,
+                          MAX_RANK, t->n);
     out->n = t->n;
     for (int i = 0; i < t->n; i++)
         if (!read_int(s, t->item[i], type, what, &out->item[i]))
@@ -119,8 +120,8 @@ static bool is_word(const char *s) {
     return !*s;
 }
 
-static bool read_pair(Arena *a, const Scope *s, const Tree *t, ValueType type, const char *what,
-                      int64_t *out) {
+static bool read_pair(Arena *a, const Scope *s, const Tree *t, ValueType type,
+                      const char *what, int64_t *out) {
     Ints v = {0};
     if (type.kind == VALUE_PAD && (tree_is(t, "same") || tree_is(t, "valid"))) {
         out[0] = out[1] = tree_is(t, "same") ? PAD_SAME : 0;
@@ -130,11 +131,13 @@ static bool read_pair(Arena *a, const Scope *s, const Tree *t, ValueType type, c
     if (type.kind == VALUE_PAD && t->kind == TREE_SCALAR && is_word(t->text) &&
         !scope_find(s, t->text, strlen(t->text), &number)) {
         static const char *const known[] = {"same", "valid"};
-        return unknown_word(t->loc, t->text, arena_printf(a, "%s: unknown word '%s'", what,
-                                                          t->text), COUNT(known), known);
+        return unknown_word(t->loc, t->text,
+                            arena_printf(a, "%s: unknown word '%s'", what, t->text),
+                            COUNT(known), known);
     }
     if (t->kind == TREE_LIST && t->n != 2)
-        return diag_error(t->loc, "%s: expected [height, width], got %d values", what, t->n);
+        return diag_error(t->loc, "%s: expected [height, width], got %d values", what,
+                          t->n);
     if (!read_ints(s, t, type, what, &v))
         return false;
     out[0] = v.item[0];
@@ -179,7 +182,8 @@ static bool read_word(Arena *a, const Tree *t, ValueType type, const char *what,
 
 static bool read_words(Arena *a, const Tree *t, ValueType type, const char *what,
                        Words *out) {
-    const Tree one = {.kind = TREE_LIST, .n = 1, .item = (Tree *[]){(Tree *)(uintptr_t)t}};
+    const Tree one = {
+        .kind = TREE_LIST, .n = 1, .item = (Tree *[]){(Tree *)(uintptr_t)t}};
     const Tree *list = t->kind == TREE_SCALAR ? &one : t;
     if (list->kind != TREE_LIST || tree_null(t))
         return expected(t, type, what);

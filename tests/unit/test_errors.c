@@ -46,7 +46,8 @@ static char *read_marks(const char *text, Faults *out) {
             while (len && end[len - 1] == ' ')
                 len--;
             PUSH(out->arena, out->fault, out->n) =
-                (Fault){line, (int)col, arena_printf(out->arena, "%.*s", (int)len - 2, end + 2)};
+                (Fault){line, (int)col,
+                        arena_printf(out->arena, "%.*s", (int)len - 2, end + 2)};
         }
         while (keep < n && keep && p[keep - 1] == ' ')
             keep--;
@@ -68,7 +69,8 @@ static void bless(const char *path, const char *bare, const Faults *got) {
         text_put(&out, p, n);
         for (int i = 0; i < got->n; i++)
             if (got->fault[i].line == line)
-                text_printf(&out, "  %s%d: %s", mark, got->fault[i].col, got->fault[i].text);
+                text_printf(&out, "  %s%d: %s", mark, got->fault[i].col,
+                            got->fault[i].text);
         p += n;
         if (*p)
             text_put(&out, p++, 1);
@@ -89,7 +91,8 @@ static bool holds(const Faults *f, const Fault *x) {
     return false;
 }
 
-static bool show_missing(const char *path, const char *what, const Faults *a, const Faults *b) {
+static bool show_missing(const char *path, const char *what, const Faults *a,
+                         const Faults *b) {
     bool ok = true;
     for (int i = 0; i < a->n; i++)
         if (!holds(b, &a->fault[i])) {

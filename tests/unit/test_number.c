@@ -18,7 +18,8 @@ static void listen(void *user, DiagKind kind, Loc loc, const char *message) {
 }
 
 static void start(Fixture *f) {
-    static Name outer[] = {{"d", 128}, {"heads", 4}, {"x", 1}}, inner[] = {{"x", 7}, {"k.0", 3}};
+    static Name outer[] = {{"d", 128}, {"heads", 4}, {"x", 1}},
+                inner[] = {{"x", 7}, {"k.0", 3}};
     *f = (Fixture){.arena = arena_new(), .let = {NULL, 3, outer}};
     f->inner = (Scope){&f->let, 2, inner};
     f->diag = diag_new(f->arena, listen, f);
@@ -62,15 +63,18 @@ static void values(void) {
 static void errors(void) {
     Fixture f;
     start(&f);
-    UNIT_SAME(eval(&f, "4*head"), "1:3: units: no number is named 'head'; did you mean 'heads'?\n");
-    UNIT_SAME(eval(&f, "rows"), "1:1: units: no number is named 'rows'; name one in 'let', or "
+    UNIT_SAME(eval(&f, "4*head"),
+              "1:3: units: no number is named 'head'; did you mean 'heads'?\n");
+    UNIT_SAME(eval(&f, "rows"),
+              "1:1: units: no number is named 'rows'; name one in 'let', or "
               "give it with --set let.rows=...\n");
     UNIT_SAME(eval(&f, "1 / (d - 128)"), "1:3: units: division by zero\n");
     UNIT_SAME(eval(&f, "1 % 0"), "1:3: units: division by zero\n");
     UNIT_SAME(eval(&f, "(1 + 2"), "1:1: units: no ')' for this '('\n");
     UNIT_SAME(eval(&f, "1 +"), "1:4: units: expected a number, got the end\n");
     UNIT_SAME(eval(&f, ""), "1:1: units: expected a number, got nothing\n");
-    UNIT_SAME(eval(&f, "3 apples"), "1:3: units: expected + - * / // % or the end, got 'apples'\n");
+    UNIT_SAME(eval(&f, "3 apples"),
+              "1:3: units: expected + - * / // % or the end, got 'apples'\n");
     UNIT_SAME(eval(&f, "12px"), "1:1: units: '12px' is no number\n");
     UNIT_SAME(eval(&f, "1e999"), "1:1: units: '1e999' is no number\n");
     UNIT_SAME(eval(&f, "1e300*1e300"), "1:1: units: '1e300*1e300' is too large\n");
@@ -96,8 +100,10 @@ static void whole_numbers(void) {
     UNIT_SAME(whole(&f, "d/heads", 1, 100), "32");
     UNIT_SAME(whole(&f, "0.1*30", 1, 100), "3");
     UNIT_SAME(whole(&f, "1e3", 0, INT64_MAX), "1000");
-    UNIT_SAME(whole(&f, "1e19", 0, INT64_MAX), "1:1: units: expected at most 9223372036854775807, got 1e19\n");
-    UNIT_SAME(whole(&f, "d/3", 1, 100), "1:1: units: expected a whole number, got 42.666666666666664\n");
+    UNIT_SAME(whole(&f, "1e19", 0, INT64_MAX),
+              "1:1: units: expected at most 9223372036854775807, got 1e19\n");
+    UNIT_SAME(whole(&f, "d/3", 1, 100),
+              "1:1: units: expected a whole number, got 42.666666666666664\n");
     UNIT_SAME(whole(&f, "0", 1, 100), "1:1: units: expected at least 1, got 0\n");
     UNIT_SAME(whole(&f, "101", 1, 100), "1:1: units: expected at most 100, got 101\n");
     end(&f);
@@ -107,13 +113,16 @@ static void let_section(void) {
     Fixture f;
     start(&f);
     const char *text = "{d: 4, ff: 4*d, bad: e, 'a b': 1, e: 2}";
-    Tree *t = tree_parse(f.arena, strs_new(f.arena), diag_source(f.diag, "t", text, strlen(text)), 0);
+    Tree *t = tree_parse(f.arena, strs_new(f.arena),
+                         diag_source(f.diag, "t", text, strlen(text)), 0);
     Scope s = {0};
     CU_ASSERT(!scope_let(f.arena, &s, t));
     double v;
     CU_ASSERT(scope_find(&s, "ff", 2, &v) && v == 16);
-    UNIT_SAME(f.said.s, "1:22: bad: no number is named 'e'; name one in 'let', or give it with "
-              "--set let.e=...\n1:25: let: 'a b' is no name: letters, digits and '_'\n");
+    UNIT_SAME(
+        f.said.s,
+        "1:22: bad: no number is named 'e'; name one in 'let', or give it with "
+        "--set let.e=...\n1:25: let: 'a b' is no name: letters, digits and '_'\n");
     end(&f);
 }
 

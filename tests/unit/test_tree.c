@@ -62,7 +62,8 @@ static void prints(const char *text, const char *printed) {
 static void places(void) {
     Fixture f;
     start(&f);
-    const char *text = "kiln: 1\nmodel:\n  layers:\n    - linear: {units: 'x'}\n    - relu\n";
+    const char *text =
+        "kiln: 1\nmodel:\n  layers:\n    - linear: {units: 'x'}\n    - relu\n";
     Tree *t = parse_n(&f, text, strlen(text));
     CU_ASSERT_PTR_NOT_NULL_FATAL(t);
     Tree *layers = tree_find(tree_find(t, "model"), "layers");
@@ -110,21 +111,25 @@ static void empty_is_a_map(void) {
 }
 
 static void bad_yaml(void) {
-    fails("a: 1\nb: [1, 2\n",
-          "3:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence\n"
-          "2:4: note: it starts here\n");
-    fails("a: 1\n  b: 2\n", "2:4: not YAML: mapping values are not allowed in this context\n");
-    fails("a: 1\nb: 2\na: 3\nb: 4\n", "3:1: duplicate key 'a'\n1:1: note: first given here\n"
+    fails("a: 1\nb: [1, 2\n", "3:1: not YAML: did not find expected ',' or ']' while "
+                              "parsing a flow sequence\n"
+                              "2:4: note: it starts here\n");
+    fails("a: 1\n  b: 2\n",
+          "2:4: not YAML: mapping values are not allowed in this context\n");
+    fails("a: 1\nb: 2\na: 3\nb: 4\n",
+          "3:1: duplicate key 'a'\n1:1: note: first given here\n"
           "4:1: duplicate key 'b'\n2:1: note: first given here\n");
-    fails("x: &a {q: 1}\ny:\n  <<: *a\n",
-          "3:3: merge keys ('<<') are not used here: name shared numbers in 'let', repeat "
-          "layers with 'repeat' or 'blocks'\n");
+    fails("x: &a {q: 1}\ny:\n  <<: *a\n", "3:3: merge keys ('<<') are not used here: "
+                                          "name shared numbers in 'let', repeat "
+                                          "layers with 'repeat' or 'blocks'\n");
     fails("[a]: 1\n", "1:1: a key must be a plain word\n");
     fails("a: *b\n", "1:4: no anchor '&b' stands before this alias\n");
     fails("a: &a [*a]\n", "1:8: no anchor '&a' stands before this alias\n");
-    fails("a: !!int 3\n", "1:4: tags like 'tag:yaml.org,2002:int' are not used here: what a "
+    fails("a: !!int 3\n",
+          "1:4: tags like 'tag:yaml.org,2002:int' are not used here: what a "
           "value means follows from its key\n");
-    fails("a: 1\n---\nb: 2\n", "2:1: a second document starts here; one file is one model\n");
+    fails("a: 1\n---\nb: 2\n",
+          "2:1: a second document starts here; one file is one model\n");
     fails("a: \"x\\0y\"\n", "1:4: a NUL character in text\n");
 }
 
@@ -148,7 +153,8 @@ static void limits(void) {
     memset(s, '[', n);
     CU_ASSERT_PTR_NULL(parse_n(&f, s, n));
     CU_ASSERT_PTR_NULL(parse_n(&f, s, 40000));
-    UNIT_SAME(f.said.s, "0:0: larger than 1048576 bytes\n1:65: nested more than 64 deep\n");
+    UNIT_SAME(f.said.s,
+              "0:0: larger than 1048576 bytes\n1:65: nested more than 64 deep\n");
     memset(s + 64, ']', 64);
     CU_ASSERT_PTR_NOT_NULL(parse_n(&f, s, 128));
     free(s);
@@ -179,9 +185,11 @@ static void alias_depth(void) {
 static void print_round_trip(void) {
     prints("a: 1\n", "a: 1\n");
     prints("kiln: 1\nmodel:\n  inputs: {x: [1, 2]}\n  layers:\n"
-           "  - linear: {units: 4*d, bias: \"no\"}\n  - relu\n  - residual: [relu, tanh]\n",
+           "  - linear: {units: 4*d, bias: \"no\"}\n  - relu\n  - residual: [relu, "
+           "tanh]\n",
            "kiln: 1\nmodel:\n  inputs: {x: [1, 2]}\n  layers:\n"
-           "    - linear: {units: 4*d, bias: \"no\"}\n    - relu\n    - residual: [relu, tanh]\n");
+           "    - linear: {units: 4*d, bias: \"no\"}\n    - relu\n    - residual: "
+           "[relu, tanh]\n");
     prints("- - - a\n  - {b: {c: {d: {e: []}}}}\n- 'it''s: \"#1\"\n\n  x'\n",
            "- - [a]\n  - b:\n      c: {d: {e: []}}\n- \"it's: \\\"#1\\\"\\x0ax\"\n");
     prints("a:\nb: -1\nc: '~'\nd: '- x'\n", "a: null\nb: -1\nc: \"~\"\nd: \"- x\"\n");
@@ -204,16 +212,20 @@ static void overrides(void) {
     Fixture f;
     start(&f);
     UNIT_SAME(set(&f, "{a: {b: 1}, c: 2}", "a.b=3"), "a: {b: 3}\nc: 2\n");
-    UNIT_SAME(set(&f, "{a: {b: 1}, c: 2}", "a.x.y=[1, q]"), "a:\n  b: 1\n  x: {y: [1, q]}\nc: 2\n");
+    UNIT_SAME(set(&f, "{a: {b: 1}, c: 2}", "a.x.y=[1, q]"),
+              "a:\n  b: 1\n  x: {y: [1, q]}\nc: 2\n");
     UNIT_SAME(set(&f, "{a: [u, {v: 1}]}", "a.1.v= 9"), "a: [u, {v: 9}]\n");
     UNIT_SAME(set(&f, "{opt: sgd}", "opt.sgd.lr=0.1"), "opt: {sgd: {lr: 0.1}}\n");
     UNIT_SAME(set(&f, "{a: 1}", "a="), "a: null\n");
     UNIT_SAME(set(&f, "{a: 1}", "b=c=d"), "a: 1\nb: c=d\n");
-    UNIT_SAME(set(&f, "{a: 1}", "a.b=2"), "1:3: no 'b' can be set here: 'a' is '1', not a map\n");
-    UNIT_SAME(set(&f, "{a: [1]}", "a.1=2"), "1:3: '1' is no item of this list: its items are 0 to 0\n");
+    UNIT_SAME(set(&f, "{a: 1}", "a.b=2"),
+              "1:3: no 'b' can be set here: 'a' is '1', not a map\n");
+    UNIT_SAME(set(&f, "{a: [1]}", "a.1=2"),
+              "1:3: '1' is no item of this list: its items are 0 to 0\n");
     UNIT_SAME(set(&f, "{a: 1}", "a"), "1:1: expected path=value, got 'a'\n");
     UNIT_SAME(set(&f, "{a: 1}", "a..b=1"), "1:3: an empty key in the path\n");
-    UNIT_SAME(set(&f, "{a: 1}", "a=[1"), "2:1: not YAML: did not find expected ',' or ']' "
+    UNIT_SAME(set(&f, "{a: 1}", "a=[1"),
+              "2:1: not YAML: did not find expected ',' or ']' "
               "while parsing a flow sequence\n1:3: note: it starts here\n");
     end(&f);
 }
