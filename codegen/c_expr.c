@@ -26,12 +26,13 @@ static void ramp(Emit *e, Text *out, const Expr *x) {
 /* load, loadn (so many lanes), loadm (lanes of a mask), and the same with a distance. */
 static void vector_read(Emit *e, Text *out, const Expr *x) {
     bool some = x->active < x->lanes, far = x->step != 1;
-    const char *type = c_vtype(e, x->type, x->lanes);
-    text_printf(out, "%s%s_%s(&%s[", far ? "gather" : "load", e->mask ? "m" : some ? "n" : "",
+    const char *type = c_vtype(e, x->type, x->lanes), *name = far ? "gather" : "load";
+    bool even = x->step == 2 && !some && !e->mask;
+    text_printf(out, "%s%s_%s(&%s[", even ? "even" : name, e->mask ? "m" : some ? "n" : "",
                 type, e->buf[x->u.slot]);
     c_ix(e, out, x->sub[0], PREC_ANY);
     text_printf(out, "]");
-    if (far)
+    if (far && !even)
         text_printf(out, ", %lld", (long long)x->step);
     if (e->mask && some)
         text_printf(out, ", select_mask%d(%s, first_mask%d(%d), splat_mask%d(0))", x->lanes,
