@@ -126,6 +126,17 @@ static Node *padded(Graph *g, const Node *n, Node *const *map) {
     return graph_eq(g, w.e, &n->types[0], w.nsrc, w.src).node;
 }
 
+/* A sum whose guards are about places alone: a guard that reads needs the others. */
+static bool guarded(const Node *n) {
+    const Expr *body = n->kind == N_EQ ? n->eq->body : NULL;
+    if (!body || !fuse_contraction(n) || body->kind != X_WHEN || !x_is_num(body->arg[1], 0.0))
+        return false;
+    for (int i = 0; i < body->cond.n; i++)
+        if (ix_reads(body->cond.cmp[i].e))
+            return false;
+    return true;
+}
+
 bool pass_pad(Module *m, Graph **g) {
     const Graph *old = *g;
     Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
@@ -133,9 +144,7 @@ bool pass_pad(Module *m, Graph **g) {
     made->strict = old->strict;
     for (int i = 0; i < old->nnode; i++) {
         const Node *n = old->node[i];
-        bool guarded = fuse_contraction(n) && n->eq->body->kind == X_WHEN &&
-                       x_is_num(n->eq->body->arg[1], 0.0) && m->target->vector;
-        map[i] = guarded ? padded(made, n, map) : graph_copy(made, n, map);
+        map[i] = m->target->vector && guarded(n) ? padded(made, n, map) : graph_copy(made, n, map);
     }
     for (int i = 0; i < old->nresult; i++) {
         Result r = old->result[i];
