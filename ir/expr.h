@@ -129,6 +129,7 @@ Num fun_eval_wide(Fn fn, const double *arg);    /* .i where the result is no flo
 struct Names {                         /* spellings for printing; NULL fields: defaults */
     const char *const *var;            /* index variables: i0, i1 */
     const char *const *slot;           /* operands: %0, %1 */
+    const int *shared;                 /* by Expr id: k prints as sk, 0 in full */
 };
 void x_print(Text *out, const Expr *e, const Names *names);
 

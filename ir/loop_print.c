@@ -11,6 +11,8 @@
  *         %1[8*i0; 8, 1, 5] = v0
  *       }
  *       comment "text"
+ *       with s1 = (v0*v0)                     a value that the next statement uses often
+ *       %1[i0] = tree.add((s1 + s1))
  *     }
  *   }                                                                              */
 #include "ir/loop.h"
@@ -66,21 +68,88 @@ static void print_store(Text *out, const Stmt *s) {
     text_printf(out, "] = ");
 }
 
+/* --- values: trees as they are, unless sharing makes them very long --- */
+
+enum { LONG = 100 };                   /* nodes of a tree that is printed in full */
+
+typedef struct {
+    int n;
+    const Expr **node;                 /* arguments first */
+    Arena *arena;
+} Nodes;
+
+static void add_node(const Expr *e, void *user) {
+    Nodes *all = user;
+    PUSH(all->arena, all->node, all->n) = e;
+}
+
+/* Marks what is used twice and is more than a leaf; numbers are given in order. */
+static int *find_shared(Nodes *all, uint32_t ids) {
+    int *uses = NEW(all->arena, ids, int), next = 0;
+    for (int i = 0; i < all->n; i++)
+        for (int j = 0; all->node[i]->arg && j < all->node[i]->n; j++)
+            uses[all->node[i]->arg[j]->id]++;
+    for (int i = 0; i < all->n; i++) {
+        const Expr *e = all->node[i];
+        bool leaf = !e->arg || (e->kind == X_SPLAT && !e->arg[0]->arg);
+        uses[e->id] = uses[e->id] > 1 && !leaf ? ++next : 0;
+    }
+    return uses;
+}
+
+static double tree_size(Nodes *all, uint32_t ids) {
+    double *size = NEW(all->arena, ids, double);
+    for (int i = 0; i < all->n; i++) {
+        const Expr *e = all->node[i];
+        size[e->id] = 1;
+        for (int j = 0; e->arg && j < e->n; j++)
+            size[e->id] += size[e->arg[j]->id];
+    }
+    return size[all->node[all->n - 1]->id];
+}
+
+/* Prints the values that e shares, and sets *names so that e names them. */
+static void print_shared(Text *out, Arena *a, const Expr *e, int indent, Names *names) {
+    Nodes all = {.arena = a};
+    uint32_t ids = 0;
+    x_visit(e, add_node, &all);
+    for (int i = 0; i < all.n; i++)
+        ids = all.node[i]->id >= ids ? all.node[i]->id + 1 : ids;
+    if (tree_size(&all, ids) <= LONG)
+        return;
+    int *shared = find_shared(&all, ids);
+    names->shared = shared;
+    for (int i = 0; i < all.n; i++) {
+        int number = shared[all.node[i]->id];
+        if (!number)
+            continue;
+        shared[all.node[i]->id] = 0;
+        text_printf(out, "%*swith s%d = ", indent, "", number);
+        x_print(out, all.node[i], names);
+        text_printf(out, "\n");
+        shared[all.node[i]->id] = number;
+    }
+}
+
 static void print_body(Text *out, const Stmt *s, int indent);
 
 static void print_stmt(Text *out, const Stmt *s, int indent) {
+    Arena *a = arena_new();
+    Names names = {NULL, NULL, NULL};
+    if (s->value)
+        print_shared(out, a, s->value, indent, &names);
     text_printf(out, "%*s", indent, "");
     switch (s->kind) {
     case S_FOR:
         print_for(out, s);
         print_body(out, s->body, indent);
-        return;
+        break;
     case S_IF:
         text_printf(out, "if ");
         cond_print(out, s->cond, NULL);
         text_printf(out, " {\n");
         print_body(out, s->body, indent);
-        return;
+        break;
     case S_LET:
     case S_SET:
         text_printf(out, "%s v%d = ", s->kind == S_LET ? "let" : "set", s->var);
@@ -92,10 +161,13 @@ static void print_stmt(Text *out, const Stmt *s, int indent) {
         text_printf(out, "comment ");
         print_quoted(out, s->text);
         text_printf(out, "\n");
-        return;
+        break;
     }
-    x_print(out, s->value, NULL);
-    text_printf(out, "\n");
+    if (s->value) {
+        x_print(out, s->value, &names);
+        text_printf(out, "\n");
+    }
+    arena_free(a);
 }
 
 static void print_body(Text *out, const Stmt *s, int indent) {

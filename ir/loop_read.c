@@ -8,6 +8,8 @@ typedef struct {
     Parser ps;
     Strs *strs;
     Kernel *k;
+    const Expr **shared;               /* s1, s2 ... of the next statement */
+    int nshared;
 } Reader;
 
 static bool numbered(const char *name, size_t len, char first, int *id) {
@@ -76,6 +78,8 @@ static const Expr *read_value(Parser *ps, const char *name, size_t len) {
         return x_vread(ps->pool, r->k->buf[id].dtype, id, a.at, (int)a.lanes, a.step,
                        (int)a.active);
     }
+    if (numbered(name, len, 's', &id))
+        return id > 0 && id <= r->nshared ? r->shared[id - 1] : NULL;
     if (!numbered(name, len, 'v', &id) || id >= r->k->nvar || r->k->var[id].lanes == 0)
         return NULL;
     return x_var(ps->pool, r->k->var[id].type, r->k->var[id].lanes, id);
@@ -204,8 +208,25 @@ static Stmt *read_store(Reader *r) {
     return stmt_vstore(ps->arena, id, a.at, a.step, (int)a.active, value);
 }
 
+static void read_shared(Reader *r) {
+    Parser *ps = &r->ps;
+    const char *name;
+    size_t len;
+    int id;
+    if (!parse_name(ps, &name, &len) || !numbered(name, len, 's', &id) || id != r->nshared + 1) {
+        parse_fail(ps, "expected s%d", r->nshared + 1);
+        return;
+    }
+    const Expr *value = parse_need(ps, "=") ? parse_expr(ps) : NULL;
+    if (!ps->failed)
+        PUSH(ps->arena, r->shared, r->nshared) = value;
+}
+
 static Stmt *read_stmt(Reader *r) {
     Parser *ps = &r->ps;
+    r->nshared = 0;
+    while (!ps->failed && parse_is(ps, "with "))
+        read_shared(r);
     if (parse_is(ps, "for "))
         return read_for(r);
     if (parse_is(ps, "if ")) {

@@ -9,7 +9,11 @@ typedef struct {
     const Target *target;
     bool *open;                        /* loop variables in scope */
     bool *live;                        /* locals in scope */
-    int lane_var;                      /* next pseudo variable for lanes */
+    int lane_var;                      /* pseudo variable for lanes */
+    bool *sound;                       /* by expression id: found so under these guards */
+    uint32_t ids;
+    int nlog;
+    uint32_t *log;                     /* what was found, newest last */
     char *fault;                       /* the first one found */
 } Check;
 
@@ -119,6 +123,22 @@ static void check_read(Check *c, const Expr *e) {
 
 static void check_expr(Check *c, const Expr *e);
 
+static void found_sound(Check *c, uint32_t id) {
+    if (id >= c->ids) {
+        uint32_t n = (id + 1) * 2;
+        c->sound = arena_grow(c->scope.arena, c->sound, c->ids, n);
+        c->ids = n;
+    }
+    c->sound[id] = true;
+    PUSH(c->scope.arena, c->log, c->nlog) = id;
+}
+
+/* What was found behind a guard holds no longer. */
+static void forget(Check *c, int mark) {
+    while (c->nlog > mark)
+        c->sound[c->log[--c->nlog]] = false;
+}
+
 /* Each lane tests the condition at its own place: the accesses below hold for any lane l
  * that passes, so the guard is stated for a lane of its own. */
 static void check_when(Check *c, const Expr *e) {
@@ -134,12 +154,15 @@ static void check_when(Check *c, const Expr *e) {
         cond = cond_subst(p, cond, e->lane_var + 1, map, NULL);
     }
     ScopeMark inner = scope_mark(&c->scope);
+    int log = c->nlog;
     scope_guard(&c->scope, cond);
     check_expr(c, e->arg[0]);
     scope_leave(&c->scope, inner);
+    forget(c, log);
     scope_unless(&c->scope, cond);
     check_expr(c, e->arg[1]);
     scope_leave(&c->scope, m);
+    forget(c, log);
     for (int i = 0; i < 2; i++)
         if (e->arg[i]->type != e->type || e->arg[i]->lanes != e->lanes)
             fault(c, "branches of a when differ in type or lanes");
@@ -163,9 +186,7 @@ static void check_var(Check *c, const Expr *e) {
         fault(c, "v%d is used as %s x%d", v, dtype_info[e->type].name, e->lanes);
 }
 
-static void check_expr(Check *c, const Expr *e) {
-    if (c->fault)
-        return;
+static void check_node(Check *c, const Expr *e) {
     check_lanes(c, e->lanes);
     switch (e->kind) {
     case X_NUM:
@@ -185,6 +206,13 @@ static void check_expr(Check *c, const Expr *e) {
         return;
     }
     bug("expression of kind %d", e->kind);
+}
+
+static void check_expr(Check *c, const Expr *e) {
+    if (c->fault || (e->id < c->ids && c->sound[e->id]))
+        return;
+    check_node(c, e);
+    found_sound(c, e->id);
 }
 
 static void check_body(Check *c, const Stmt *s, int depth);
@@ -241,6 +269,7 @@ static void check_store(Check *c, const Stmt *s) {
 
 static void check_stmt(Check *c, const Stmt *s, int depth) {
     ScopeMark m = scope_mark(&c->scope);
+    forget(c, 0);
     switch (s->kind) {
     case S_FOR: check_for(c, s, depth); return;
     case S_IF:

@@ -118,6 +118,10 @@ static bool infix(Text *out, const Expr *e, const Names *names) {
 /* Vector forms: %b[at; lanes, step, active]   #i32(ix; lanes, step)   splat(lanes, x)
  * when@v(cond, a, b) tests cond at v + lane   tree.add(x)   v3:f32x8 is a variable */
 void x_print(Text *out, const Expr *e, const Names *names) {
+    if (names && names->shared && names->shared[e->id]) {
+        text_printf(out, "s%d", names->shared[e->id]);
+        return;
+    }
     switch (e->kind) {
     case X_NUM:
         print_num(out, e);
