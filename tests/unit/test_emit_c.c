@@ -37,6 +37,24 @@ static void add_text(World *w, Program *p, const KernelText *t, int lanes) {
     case_add(w, p, k);
 }
 
+/* Defined functions of up to three floats, at one width. */
+static void add_functions(World *w, Program *p, int lanes) {
+    static const char *const args[] = {"v0", "v0, v1", "v0, v1, v2"};
+    for (int f = 0; f < NFN; f++) {
+        char text[800];
+        int n = fn_info[f].nargs;
+        if (fn_info[f].prim || n < 1 || n > 3 || !fn_takes((Fn)f, F32))
+            continue;
+        snprintf(text, sizeof text,
+                 "arg %%0 f32[96] in\n arg %%1 f32[64] out\n"
+                 "for i0 = 0 to 64 step $L free {\n"
+                 "  let v0 = %%0[i0; $L, 1, $L]\n  let v1 = %%0[i0+5; $L, 1, $L]\n"
+                 "  let v2 = %%0[i0+9; $L, 1, $L]\n"
+                 "  %%1[i0; $L, 1, $L] = f32(%s(%s))\n}\n", fn_info[f].name, args[n - 1]);
+        add_text(w, p, &(KernelText){fn_info[f].name, text}, lanes);
+    }
+}
+
 static Program *bundle(World *w, const TargetCase *t) {
     Program *p = case_program(w, t->target);
     for (size_t i = 0; i < COUNT(kernels) + COUNT(more_kernels); i++) {
@@ -46,18 +64,33 @@ static Program *bundle(World *w, const TargetCase *t) {
                 (p->target->fma || !strstr(k->text, "fma(")))
                 add_text(w, p, k, t->lanes[l]);
     }
+    for (int l = 0; l < LANES_MAX && t->lanes[l]; l++)
+        if (l + 1 == LANES_MAX || t->lanes[l + 1] == 0)
+            add_functions(w, p, t->lanes[l]);
     return p;
 }
 
+/* A pool that runs the parts one by one, the last one first. */
+static void backwards(void *pool, int parts, void (*fn)(void *arg, int part), void *arg) {
+    ++*(int *)pool;
+    while (parts-- > 0)
+        fn(arg, parts);
+}
+
 static void run_all(World *w, const Program *p, ExecOptions o, CaseData *d) {
+    int calls = 0;
     Exec *e = exec_new(w->arena, diag_nowhere(w->diag), p, o);
     if (!e)
         fprintf(stderr, "%s", w->errors.s);
     CU_ASSERT_PTR_NOT_NULL_FATAL(e);
-    void *ctx = exec_ctx_new(w->arena, p, 1);
+    KilnCtx *ctx = exec_ctx_new(w->arena, p, 3);
+    ctx->parallel = backwards;
+    ctx->pool = &calls;
     for (int i = 0; i < p->nkernel; i++) {
         d[i] = case_data(w, p->kernel[i]);
+        calls = 0;
         CU_ASSERT_EQUAL(case_run(e, p, i, ctx, CASE_N, &d[i]), 0);
+        CU_ASSERT_EQUAL(calls, o.backend == EXEC_C && p->kernel[i]->parallel);
     }
     exec_free(e);
 }

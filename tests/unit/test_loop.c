@@ -66,6 +66,24 @@ static void test_text(void) {
     world_free(w);
 }
 
+/* Definitions written out share most of their values: a tree of them would not end. */
+static void test_shared(void) {
+    World *w = world_new();
+    Kernel *k = case_parse(w, case_text(w, "k", "arg %0 f32[64] in\n arg %1 f32[64] out\n"
+                                        "%1[0; $L, 1, $L] = pow(tanh(%0[0; $L, 1, $L]),"
+                                        " exp(%0[0; $L, 1, $L]))\n", 8));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(k);
+    k = (Kernel *)(uintptr_t)kernel_expand(w->arena, w->pool, k);
+    char *text = printed(w, k);
+    CU_ASSERT(strlen(text) < 20000);
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "  with s1 = "));
+    Kernel *again = case_parse(w, text);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(again);
+    CU_ASSERT_PTR_EQUAL(again->body->value, k->body->value);
+    CU_ASSERT_PTR_NULL(loop_verify(w->arena, w->pool, again, 1, target_find("avx2")));
+    world_free(w);
+}
+
 static void test_errors(void) {
     static const struct { const char *text, *error; } bad[] = {
         {"kernel \"k\" {\n arg %1 f32[4] in\n}\n", "2: expected buffer %0"},
@@ -76,6 +94,7 @@ static void test_errors(void) {
         {"kernel \"k\" {\n let x = 1:f32\n}\n", "2: expected a local variable"},
         {"kernel \"k\" {\n arg %0 f32[4] out\n %0[0] = v3\n}\n", "3: "},
         {"kernel \"k\" {\n arg %0 f32[4] out\n %0[0] = %7[1]\n}\n", "3: unknown buffer '%7'"},
+        {"kernel \"k\" {\n with s2 = 1:f32\n}\n", "2: expected s1"},
         {"kernel \"k\" {\n}\nkernel", "3: text after the kernel's end"},
         {"kernel \"k\" {\n arg %0 f32[4] out\n %0[0] = 1:f32\n", ""},
     };
@@ -247,7 +266,8 @@ static void test_program(void) {
 
 int main(void) {
     static const UnitTest tests[] = {
-        {"text", test_text}, {"round trip", test_round_trip}, {"errors", test_errors},
+        {"text", test_text}, {"round trip", test_round_trip}, {"shared", test_shared},
+        {"errors", test_errors},
         {"verify", test_verify}, {"verify fma", test_verify_fma}, {"hash", test_hash},
         {"memory", test_memory}, {"target", test_target}, {"program", test_program},
     };
