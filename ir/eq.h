@@ -5,7 +5,7 @@
  * Indices 0..nfree-1 are free, the rest are reduced, in canonical order (outermost
  * first); the batch is the outermost of the reduced. Normal form: every result element
  * belongs to exactly one point of the box of free indices (points outside the result's
- * shape are not stored). scatter: all indices are free, elements may be hit many times, in
+ * shape are neither computed nor stored). scatter: all indices are free, elements may be hit many times, in
  * the order of the indices; the result starts at the fold's identity. A result element
  * that no point reaches is the identity (0 for FOLD_NONE). */
 #ifndef KILN_IR_EQ_H

@@ -205,9 +205,17 @@ static void check_expr(ReadCheck *r, const Expr *e, Cond c) {
     bug("expression of kind %d", e->kind);
 }
 
+/* Where the result has an element: only there is the body computed. */
+static Cond stored(ReadCheck *r) {
+    Cond c = {0, NULL};
+    for (int d = 0; r->result && !r->eq->scatter && d < r->eq->nout; d++)
+        c = cond_and(r->pool, c, cond_in(r->pool, r->eq->store[d], r->result->dim[d]));
+    return c;
+}
+
 void reads_check(ReadCheck *r) {
     r->box = eq_box(r->eq);
     for (int d = 0; d < r->eq->nout; d++)
         check_ix(r, r->eq->store[d], (Cond){0, NULL});
-    check_expr(r, r->eq->body, (Cond){0, NULL});
+    check_expr(r, r->eq->body, stored(r));
 }

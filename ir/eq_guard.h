@@ -23,6 +23,7 @@ struct ReadCheck {
     Box box;
     int nsrc;
     const Type *const *src;
+    const Type *result;                /* NULL: every point counts */
     void (*leak)(ReadCheck *r, const Leak *l);
     const char *fault;                 /* a read that no operand fits, or a bad node */
     void *user;

@@ -74,7 +74,8 @@ const char *eq_verify(Arena *a, Pool *p, const Eq *e, int nsrc, const Type *cons
     if (fault)
         return fault;
     ReadCheck r = {
-        .pool = p, .arena = a, .eq = e, .nsrc = nsrc, .src = src, .leak = leak};
+        .pool = p, .arena = a, .eq = e, .nsrc = nsrc, .src = src, .result = result,
+        .leak = leak};
     reads_check(&r);
     return r.fault;
 }
