@@ -161,7 +161,7 @@ void eq_set_order(Eq *e) {
 
 bool eq_equal(const Eq *a, const Eq *b) {
     if (a->nidx != b->nidx || a->nfree != b->nfree || a->nout != b->nout ||
-        a->fold != b->fold || a->scatter != b->scatter || a->arg != b->arg ||
+        a->fold != b->fold || a->scatter != b->scatter || a->arg != b->arg || a->even != b->even ||
         a->order != b->order || a->chunk != b->chunk || a->parts != b->parts ||
         a->body != b->body)
         return false;

@@ -43,6 +43,8 @@ typedef struct Eq {
     bool scatter;
     bool arg;                          /* result 1: number (i32) of the first winner among
                                           the reduced points; FOLD_MAX, FOLD_MIN only */
+    bool even;                         /* FOLD_MAX, FOLD_MIN: winners share the gradient,
+                                          instead of the first taking all */
     Order order;
     int64_t chunk;                     /* terms in a chunk; 0 where nothing is reduced */
     int64_t parts;                     /* 1 or PARTS */
@@ -75,7 +77,7 @@ Fn fold_fn(Fold f);                    /* FN_add, FN_max, FN_min, FN_mul */
  *   X.2, X.a, X.a..b, X.count      extent of a dim (a: number in an attribute), product of b
  *                                  extents from a on, product of all; below 0 from the end
  *   +=[u,v,c]                      order of reduction, outermost first (the batch always is)
- *   += max= min= *= =  ; argmax= argmin= yield result 1 too; `scatter +=`
+ *   += max= min= *= =  ; argmax= argmin= yield result 1 too; evenmax= evenmin= share; `scatter +=`
  *   when(c && c, a, b)             c: comparisons of integer expressions
  *   need X.1 == g*W.1 && g > 0: O[..  what must hold of shapes and attributes
  *   matmul: O[i,j] ...             a name that leads in messages

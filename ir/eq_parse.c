@@ -190,12 +190,13 @@ static void fold(Row *r) {
     static const struct {
         const char *text;
         Fold fold;
-        bool arg;
+        bool arg, even;
     } table[] = {
-        {"argmax=", FOLD_MAX, true}, {"argmin=", FOLD_MIN, true},
-        {"max=", FOLD_MAX, false},   {"min=", FOLD_MIN, false},
-        {"+=", FOLD_SUM, false},     {"*=", FOLD_PROD, false},
-        {"=", FOLD_NONE, false},
+        {"argmax=", FOLD_MAX, true, false},  {"argmin=", FOLD_MIN, true, false},
+        {"evenmax=", FOLD_MAX, false, true}, {"evenmin=", FOLD_MIN, false, true},
+        {"max=", FOLD_MAX, false, false},    {"min=", FOLD_MIN, false, false},
+        {"+=", FOLD_SUM, false, false},      {"*=", FOLD_PROD, false, false},
+        {"=", FOLD_NONE, false, false},
     };
     size_t i = 0;
     r->scatter = parse_is(&r->ps, "scatter");
@@ -207,6 +208,7 @@ static void fold(Row *r) {
     }
     r->fold = table[i].fold;
     r->arg = table[i].arg;
+    r->even = table[i].even;
 }
 
 static void order(Row *r) {
@@ -395,6 +397,7 @@ static bool finish(Row *r, Eq *e, DType out_dtype, Type *out) {
     e->fold = r->fold;
     e->scatter = r->scatter;
     e->arg = r->arg;
+    e->even = r->even;
     substitute(r, e, out);
     if (e->fold == FOLD_NONE && e->nidx > e->nfree)
         return parse_fail(

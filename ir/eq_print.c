@@ -54,6 +54,8 @@ static const char *fold_text(const Eq *e) {
                                        [FOLD_MAX] = "max=",
                                        [FOLD_MIN] = "min=",
                                        [FOLD_PROD] = "*="};
+    if (e->even)
+        return e->fold == FOLD_MAX ? "evenmax=" : "evenmin=";
     return e->arg ? e->fold == FOLD_MAX ? "argmax=" : "argmin=" : text[e->fold];
 }
 

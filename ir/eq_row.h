@@ -60,7 +60,7 @@ typedef struct {
     int nwhole;
     int whole[MAX_RANK];               /* operands read at their element number, X[#] */
     Fold fold;
-    bool scatter, arg;
+    bool scatter, arg, even;
     Order order;
     int64_t chunk, parts;              /* chunk 0: not in the text */
 } Row;

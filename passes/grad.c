@@ -4,7 +4,7 @@
  *
  * For O[s] += body(A[t], ..) the part of A is  dA[t] += dO[s] * dbody/dA[t]  over the same
  * points: store and read change places, whatever the op was called. Max and min pass on
- * to the first winner, by its number. */
+ * to the first winner, by its number, or evenly to all winners. */
 #include "passes/grad.h"
 
 #include <string.h>
@@ -85,6 +85,27 @@ static Ref others(Graph *g, const Node *n) {
     return graph_eq(g, q, &t, n->nsrc, n->src);
 }
 
+static const Expr *wins(Graph *g, const Eq *e, const Expr *stored, const Expr *yes) {
+    return x_call3(g->pool, FN_select, x_call2(g->pool, FN_eq, e->body, stored), yes,
+                   x_num(g->pool, yes->type, 0));
+}
+
+/* How many terms equal the maximum or minimum that n found. */
+static Ref winners(Graph *g, const Node *n) {
+    Eq *e = NEW(g->arena, 1, Eq);
+    Ref *src = NEW(g->arena, n->nsrc + 1, Ref);
+    memcpy(src, n->src, (size_t)n->nsrc * sizeof *src);
+    src[n->nsrc] = (Ref){(Node *)(uintptr_t)n, 0};
+    DType t = n->eq->body->type;
+    *e = *n->eq;
+    e->fold = FOLD_SUM;
+    e->even = false;
+    e->body = wins(g, n->eq, x_read(g->pool, t, n->nsrc, e->nout, e->store),
+                   x_num(g->pool, t, 1));
+    eq_set_order(e);
+    return graph_eq(g, e, &n->types[0], n->nsrc + 1, src);
+}
+
 /* Operands of a gradient equation: those of the node, then these. */
 typedef struct { int down, self, extra; } Slots;
 
@@ -105,9 +126,14 @@ static const Expr *chain(Graph *g, const Node *n, const Expr *read, Slots s) {
     for (int k = 0; k < e->nout; k++)
         if (!ix_inside(p, e->store[k], n->types[0].dim[k], &box))
             in = cond_and(p, in, cond_in(p, e->store[k], n->types[0].dim[k]));
-    if (e->fold == FOLD_MAX || e->fold == FOLD_MIN)
+    if (e->even) {
+        const Expr *each = x_call2(p, FN_div, upstream,
+                                   x_read(p, e->body->type, s.extra, e->nout, e->store));
+        upstream = wins(g, e, x_read(p, e->body->type, s.self, e->nout, e->store), each);
+    } else if (e->fold == FOLD_MAX || e->fold == FOLD_MIN) {
         in = cond_and(p, in, cond_eq0(p, ix_sub(p, reduced_number(p, e),
                                                 ix_read(p, s.extra, e->nout, e->store))));
+    }
     if (e->fold == FOLD_PROD) {
         const Ix *at[MAX_RANK];
         for (int i = 0; i < e->nidx; i++)
@@ -127,7 +153,9 @@ Ref grad_eq_part(Graph *g, const Node *n, const Expr *read, Ref down) {
     memcpy(src, n->src, (size_t)n->nsrc * sizeof *src);
     src[s.down] = src[s.extra] = down;
     src[s.self] = (Ref){(Node *)(uintptr_t)n, 0};
-    if (e->fold == FOLD_MAX || e->fold == FOLD_MIN)
+    if (e->even)
+        src[s.extra] = winners(g, n);
+    else if (e->fold == FOLD_MAX || e->fold == FOLD_MIN)
         src[s.extra] = winner(g, n);
     else if (e->fold == FOLD_PROD)
         src[s.extra] = others(g, n);
