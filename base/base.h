@@ -79,9 +79,13 @@ Source *diag_source(Diag *d, const char *name, const char *text, size_t size);
  * diag_nowhere(d) where there is no file. After 20 errors the rest are dropped. */
 bool diag_error(Loc loc, const char *fmt, ...) PRINTF(2, 3);
 bool diag_warn(Loc loc, const char *fmt, ...) PRINTF(2, 3);
+/* An error that is no fault of the input: files, memory, missing tools. */
+bool diag_system(Loc loc, const char *fmt, ...) PRINTF(2, 3);
 bool diag_note(Loc loc, const char *fmt, ...) PRINTF(2, 3);
 Loc diag_nowhere(Diag *d);
 int diag_errors(const Diag *d);
+/* 0: no errors; 3: one was the system's; 1: all were the input's. */
+int diag_status(const Diag *d);
 bool diag_full(const Diag *d);                             /* 20 errors reported: stop */
 /* Renders `name:line:col: error: message`, the source line and a caret. */
 void diag_render(Text *out, DiagKind kind, Loc loc, const char *message);

@@ -12,6 +12,7 @@ struct Diag {
     void *user;
     Source nowhere;                    /* what diag_nowhere points into: no name */
     int errors;                        /* reported ones */
+    bool system;                       /* one of them was the system's */
     bool muted;                        /* the last error was dropped: so are its notes */
 };
 
@@ -34,6 +35,10 @@ Loc diag_nowhere(Diag *d) {
 
 int diag_errors(const Diag *d) {
     return d->errors;
+}
+
+int diag_status(const Diag *d) {
+    return d->system ? 3 : d->errors > 0;
 }
 
 bool diag_full(const Diag *d) {
@@ -67,6 +72,15 @@ bool diag_error(Loc loc, const char *fmt, ...) {
     va_start(ap, fmt);
     report(DIAG_ERROR, loc, fmt, ap);
     va_end(ap);
+    return false;
+}
+
+bool diag_system(Loc loc, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    report(DIAG_ERROR, loc, fmt, ap);
+    va_end(ap);
+    loc.src->diag->system = true;
     return false;
 }
 

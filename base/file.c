@@ -14,7 +14,7 @@ static bool file_error(Loc loc, const char *what, const char *path, int code) {
     char reason[128];
     if (strerror_r(code, reason, sizeof reason))
         snprintf(reason, sizeof reason, "error %d", code);
-    return diag_error(loc, "cannot %s '%s': %s", what, path, reason);
+    return diag_system(loc, "cannot %s '%s': %s", what, path, reason);
 }
 
 static bool too_large(Loc loc, const char *path, int64_t max) {

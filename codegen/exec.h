@@ -25,6 +25,7 @@ typedef struct {
     const char *cflags;                /* EXEC_C: NULL = -O2 */
     int opt;                           /* EXEC_JIT: 0..3 */
 } ExecOptions;
+bool exec_has_jit(void);               /* is its module installed? */
 /* NULL and an error at loc when the backend is not there or the compiler fails. */
 Exec *exec_new(Arena *a, Loc loc, const Program *p, ExecOptions o);
 /* ctx: a KilnCtx followed by the values. Returns the status of the contract: 0 ok,

@@ -31,7 +31,7 @@ static char *folder_new(Arena *a, Loc loc) {
     char *path = arena_printf(a, "%s/kiln-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (mkdtemp(path))
         return path;
-    diag_error(loc, "cannot make a folder like '%s': %s", path, strerror(errno));
+    diag_system(loc, "cannot make a folder like '%s': %s", path, strerror(errno));
     return NULL;
 }
 
@@ -133,10 +133,10 @@ static bool compile(Arena *a, Loc loc, const char *folder, ExecOptions o) {
     if (status == 0)
         return true;
     if (status < 0 || status == 127)
-        return diag_error(loc, "cannot run the C compiler '%s'", argv[0]);
+        return diag_system(loc, "cannot run the C compiler '%s'", argv[0]);
     size_t size = 0;
     char *log = file_read(a, loc, path_of(a, folder, LOG), LONGEST, &size);
-    return diag_error(loc, "the C compiler '%s' failed (%d):\n%.2000s", argv[0], status,
+    return diag_system(loc, "the C compiler '%s' failed (%d):\n%.2000s", argv[0], status,
                       log ? log : "");
 }
 
@@ -151,7 +151,7 @@ static Compiled *load(Arena *a, Loc loc, const Program *p, const char *path) {
     Compiled *c = NEW(a, 1, Compiled);
     c->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!c->library) {
-        diag_error(loc, "compiled C cannot be loaded: %s", dlerror());
+        diag_system(loc, "compiled C cannot be loaded: %s", dlerror());
         return NULL;
     }
     c->entry = NEW(a, p->nentry, RunFn *);

@@ -46,25 +46,41 @@ static int candidates(Arena *a, const char *path[5]) {
 static void *load(Loc loc, const char *path) {
     void *module = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!module)
-        diag_error(loc, "the JIT cannot be loaded: %s", dlerror());
+        diag_system(loc, "the JIT cannot be loaded: %s", dlerror());
     return module;
+}
+
+/* The first that is there, or NULL; *n and path: all that were asked. */
+static const char *find(Arena *a, int *n, const char *path[5]) {
+    *n = candidates(a, path);
+    for (int i = 0; i < *n; i++)
+        if (access(path[i], R_OK) == 0)
+            return path[i];
+    return NULL;
+}
+
+bool exec_has_jit(void) {
+    Arena *a = arena_new();
+    const char *path[5];
+    int n;
+    bool there = find(a, &n, path) != NULL;
+    arena_free(a);
+    return there;
 }
 
 const BackendInfo *jit_module(Loc loc, void **module) {
     Arena *a = arena_new();
-    const char *path[5], *found = NULL;
-    int n = candidates(a, path);
-    for (int i = 0; i < n && !found; i++)
-        if (access(path[i], R_OK) == 0)
-            found = path[i];
+    const char *path[5];
+    int n;
+    const char *found = find(a, &n, path);
     if (found)
         *module = load(loc, found);
     else
-        diag_error(loc, "the JIT is not installed: no %s in %s; use another backend, or say in "
+        diag_system(loc, "the JIT is not installed: no %s in %s; use another backend, or say in "
                    "KILN_MODULES where it is", module_name, n ? folder(a, path[0]) : "sight");
     const BackendInfo *info = *module ? dlsym(*module, "kiln_backend") : NULL;
     if (*module && !info) {
-        diag_error(loc, "the JIT in '%s' is not of this Kiln: it has no kiln_backend", found);
+        diag_system(loc, "the JIT in '%s' is not of this Kiln: it has no kiln_backend", found);
         module_close(*module);
         *module = NULL;
     }

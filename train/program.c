@@ -10,7 +10,7 @@ typedef struct {
     const ProgramOptions *o;
     Module mod;
     int *in;                           /* all inputs, then labels: numbers in mod.input */
-    int ninput, nlabel, nupstream;
+    int ninput, nlabel;
 } Build;
 
 static void block_add(Arena *a, Block *b, const char *name, const Type *t, double init) {
@@ -172,66 +172,115 @@ static void build_step(Build *b) {
     add_entry(b, g.graph, true, b->ninput + b->nlabel);
 }
 
-/* Gradients of sum(output * upstream) for parameters and floating inputs. */
-static void build_upstream(Build *b) {
+/* Seeds for the gradient of sum(output * upstream): inputs of the entry. */
+static Ref *upstreams(Build *b, ModelGraph *g, const Ref *y) {
+    const ModelTensors *out = &b->m->output;
+    Ref *seed = NEW(b->mod.arena, out->n + 1, Ref);
+    for (int i = 0; i < out->n; i++) {
+        const char *name = upstream_name(b, i);
+        seed[i] = graph_leaf(g->graph, N_INPUT, name, ref_type(y[i]));
+        block_add(b->mod.arena, &b->mod.input, name, ref_type(y[i]), 0);
+    }
+    return seed;
+}
+
+/* What all parameters, then all inputs are in g. */
+static Ref *all_leaves(Build *b, ModelGraph *g) {
+    Model *m = b->m;
+    int n = 0;
+    Ref *wrt = NEW(b->mod.arena, m->param.n + m->input.n + 1, Ref);
+    for (int i = 0; i < m->param.n; i++)
+        wrt[n++] = g->param[i].node ? g->param[i]
+                 : graph_leaf(g->graph, N_PARAM, m->param.item[i].name, &m->param.item[i].type);
+    for (int i = 0; i < m->input.n; i++)
+        wrt[n++] = g->input[i].node ? g->input[i]
+                 : graph_leaf(g->graph, N_INPUT, m->input.item[i].name, &m->input.item[i].type);
+    return wrt;
+}
+
+static void input_gradients(Build *b, Graph *g, const Ref *grad) {
+    for (int i = 0; i < b->m->input.n; i++) {
+        const char *name = b->m->input.item[i].name;
+        const Type *t = &b->m->input.item[i].type;
+        if (dtype_info[t->dtype].is_float)
+            graph_result(g, TO_OUTPUT,
+                         strs_z(b->m->strs, arena_printf(b->m->arena, "grad.%s", name)),
+                         grad[i].node ? grad[i] : zeros(g, t));
+    }
+}
+
+/* Gradients of the loss, or of sum(output * upstream), for all parameters and floating
+ * inputs. */
+static void build_whole(Build *b) {
     Model *m = b->m;
     ModelGraph g = *model_graph(m, "grad", b->o->eval ? MODE_EVAL : MODE_TRAIN);
-    int nwrt = 0, n = m->param.n + m->input.n;
-    Ref *seed = NEW(b->mod.arena, m->output.n + 1, Ref);
-    Ref *wrt = NEW(b->mod.arena, n + 1, Ref), *grad = NEW(b->mod.arena, n + 1, Ref);
-    for (int i = 0; i < m->output.n; i++) {
-        const char *name = upstream_name(b, i);
-        seed[i] = graph_leaf(g.graph, N_INPUT, name, ref_type(g.output[i]));
-        block_add(b->mod.arena, &b->mod.input, name, ref_type(g.output[i]), 0);
-    }
-    for (int i = 0; i < m->param.n; i++)
-        wrt[nwrt++] = g.param[i].node ? g.param[i]
-                    : graph_leaf(g.graph, N_PARAM, m->param.item[i].name, &m->param.item[i].type);
-    for (int i = 0; i < m->input.n; i++)
-        wrt[nwrt++] = g.input[i].node ? g.input[i]
-                    : graph_leaf(g.graph, N_INPUT, m->input.item[i].name, &m->input.item[i].type);
-    graph_gradient(g.graph, m->output.n, g.output, seed, nwrt, wrt, grad);
-    outputs(b, g.graph, g.output);
+    bool upstream = b->o->upstream;
+    const Ref *y = b->o->raw ? g.raw : g.output;
+    Ref *seed = upstream ? upstreams(b, &g, y) : NULL, *wrt = all_leaves(b, &g);
+    Ref *grad = NEW(b->mod.arena, m->param.n + m->input.n + 1, Ref);
+    graph_gradient(g.graph, upstream ? m->output.n : 1, upstream ? y : &g.loss, seed,
+                   m->param.n + m->input.n, wrt, grad);
+    outputs(b, g.graph, y);
+    if (!upstream)
+        graph_result(g.graph, TO_OUTPUT, strs_z(m->strs, "loss"), g.loss);
     for (int i = 0; i < m->param.n; i++)
         graph_result(g.graph, TO_GRAD, m->param.item[i].name,
                      grad[i].node ? grad[i] : zeros(g.graph, &m->param.item[i].type));
-    for (int i = 0; i < m->input.n; i++) {
-        Ref r = grad[m->param.n + i];
-        if (r.node && dtype_info[m->input.item[i].type.dtype].is_float)
-            graph_result(g.graph, TO_OUTPUT,
-                         strs_z(m->strs, arena_printf(m->arena, "grad.%s", m->input.item[i].name)),
-                         r);
-    }
-    int *in = NEW(b->mod.arena, b->ninput + m->output.n, int);
-    for (int i = 0; i < b->ninput; i++)
-        in[i] = i;
-    for (int i = 0; i < m->output.n; i++)
-        in[b->ninput + i] = b->ninput + b->nlabel + i;
-    add_entry(b, g.graph, true, b->ninput + m->output.n);
+    input_gradients(b, g.graph, grad + m->param.n);
+    int nextra = upstream ? m->output.n : b->nlabel;
+    int *in = NEW(b->mod.arena, b->ninput + nextra + 1, int);
+    for (int i = 0; i < b->ninput + nextra; i++)
+        in[i] = i < b->ninput || !upstream ? i : i + b->nlabel;
+    add_entry(b, g.graph, true, b->ninput + nextra);
     b->mod.info[b->mod.ngraph - 1].in = in;
 }
 
-Program *program_build(Arena *a, Model *m, const ProgramOptions *o) {
-    Build b = {.m = m, .o = o};
-    b.mod = (Module){.arena = a, .pool = m->pool, .strs = m->strs, .diag = m->diag,
-                     .name = m->set.name, .strict = m->strict, .batch = m->batch,
-                     .target = o->target ? o->target : target_find("native"),
-                     .threads = o->threads > 0 ? o->threads : 1};
-    declare(&b);
-    build_init(&b);
-    if (wanted(&b, "forward"))
-        build_forward(&b, "forward", MODE_EVAL);
-    if (m->random && wanted(&b, "sample"))
-        build_forward(&b, "sample", MODE_SAMPLE);
-    if (o->upstream) {
-        build_upstream(&b);
-    } else if (o->training) {
-        if (wanted(&b, "loss"))
-            build_loss(&b);
-        if (wanted(&b, "grad"))
-            build_grad(&b);
-        if (wanted(&b, "step"))
-            build_step(&b);
+static void build_entries(Build *b) {
+    const ProgramOptions *o = b->o;
+    build_init(b);
+    if (wanted(b, "forward"))
+        build_forward(b, "forward", o->train_forward ? MODE_TRAIN : MODE_EVAL);
+    if (b->m->random && wanted(b, "sample"))
+        build_forward(b, "sample", MODE_SAMPLE);
+    if (o->upstream || (o->whole && o->training)) {
+        if (wanted(b, "grad"))
+            build_whole(b);
+        return;
     }
-    return passes_run(&b.mod, &o->pass) ? b.mod.program : NULL;
+    if (!o->training)
+        return;
+    if (wanted(b, "loss"))
+        build_loss(b);
+    if (wanted(b, "grad"))
+        build_grad(b);
+    if (wanted(b, "step"))
+        build_step(b);
+}
+
+static Build *build_new(Arena *a, Model *m, const ProgramOptions *o) {
+    Build *b = NEW(a, 1, Build);
+    *b = (Build){.m = m, .o = o};
+    b->mod = (Module){.arena = a, .pool = m->pool, .strs = m->strs, .diag = m->diag,
+                      .name = m->set.name, .strict = m->strict, .batch = m->batch,
+                      .target = o->target ? o->target : target_find("native"),
+                      .threads = o->threads > 0 ? o->threads : 1};
+    declare(b);
+    build_entries(b);
+    return b;
+}
+
+Program *program_build(Arena *a, Model *m, const ProgramOptions *o) {
+    Build *b = build_new(a, m, o);
+    if (o->running)
+        *o->running = &b->mod;
+    bool ok = passes_run(&b->mod, &o->pass);
+    if (o->running)
+        *o->running = NULL;
+    return ok ? b->mod.program : NULL;
+}
+
+Graph **program_graphs(Arena *a, Model *m, const ProgramOptions *o, int *n) {
+    const Build *b = build_new(a, m, o);
+    *n = b->mod.ngraph;
+    return b->mod.graph;
 }

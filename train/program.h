@@ -11,19 +11,25 @@ typedef struct {
     bool training;                     /* loss, grad and step besides forward */
     const char *only;                  /* comma-separated entries; NULL: all */
     bool upstream;                     /* grad of the sum of outputs times inputs
-                                          "upstream.<output>", and of the inputs too */
-    bool raw;                          /* forward's outputs before `as` */
+                                          "upstream.<output>" instead of the loss */
+    bool whole;                        /* grad: outputs too, and gradients of all parameters
+                                          and of floating inputs; implied by upstream */
+    bool raw;                          /* outputs before `as` */
     bool eval;                         /* grad in evaluation mode */
+    bool train_forward;                /* forward in training mode, with its new state */
+    const Module **running;            /* noted here while passes run; may be NULL */
     PassOptions pass;
 } ProgramOptions;
 
 /* Entries in the order init, forward, sample, loss, grad, step, as far as the model has
  * them. forward: outputs. sample: outputs with dropout on. loss: "loss", then a metric
- * each. grad: "loss" and TO_GRAD of every trainable parameter; upstream: outputs, and
+ * each. grad: "loss" and TO_GRAD of every trainable parameter; whole: outputs, and
  * "grad.<input>" for floating inputs. step: "loss"; parameters and state are updated.
  * Values: rng u32[4], lr f32. State: the model's, then the optimizer's
  * ("<param>.momentum", "<param>.exp_avg" ...), which init sets. NULL after an error. */
 Program *program_build(Arena *a, Model *m, const ProgramOptions *o);
+/* The same entries before any pass but gradient: what the oracle runs. */
+Graph **program_graphs(Arena *a, Model *m, const ProgramOptions *o, int *n);
 
 const Slot *block_find(const Block *b, const char *name);
 int program_entry(const Program *p, const char *name);     /* -1: absent */
