@@ -107,7 +107,8 @@ static void cpu_check(Emit *e) {
         "        }\n"
         "    }\n"
         "    return ctx->features == 3;\n"
-        "}\n\n", e->prefix, wide ? "1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31" : "1u << 5",
+        "}\n\n", e->prefix,
+        wide ? "1u << 5 | 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31" : "1u << 5",
         wide ? "0xe6" : "0x06");
 }
 

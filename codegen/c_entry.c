@@ -81,8 +81,9 @@ static const char *place(Emit *e, const Args *a, const Place *p, const Buf *b, i
     }
     if (!rest && !*step)
         return at;
-    return arena_printf(e->arena, "(%s)((%sunsigned char *)(%s) + %lld%s)", type,
-                        b->written ? "" : "const ", at, (long long)rest, step);
+    const char *more = rest ? arena_printf(e->arena, " + %lld", (long long)rest) : "";
+    return arena_printf(e->arena, "(%s)((%sunsigned char *)%s%s%s)", type,
+                        b->written ? "" : "const ", at, more, step);
 }
 
 /* --- calls --- */

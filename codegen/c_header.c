@@ -135,12 +135,13 @@ static void tables(Emit *e) {
 }
 
 static void init(Emit *e) {
-    bool weights = e->o->weights && e->program->param.bytes;
-    text_printf(e->out, "/* Presets the values in ctx%s.%s */\n",
-                e->program->state.bytes || e->program->param.bytes
-                    ? " and whatever the model initialises from the seed" : "",
-                weights ? "\n * The trained weights are part of this file: where ctx->params is NULL it is set to\n"
-                          " * them (read only), else they are copied there; so with ctx->state." : "");
+    const Program *p = e->program;
+    const char *seeded = p->state.bytes || p->param.bytes
+        ? " and whatever the model initialises from the seed" : "";
+    const char *weights = e->o->weights && p->param.bytes
+        ? "\n * The trained weights are part of this file: where ctx->params is NULL it is set to"
+          "\n * them (read only), else they are copied there; so with ctx->state." : "";
+    text_printf(e->out, "/* Presets the values in ctx%s.%s */\n", seeded, weights);
     text_printf(e->out, "int %s_init(%s_ctx *ctx, uint64_t seed);\n\n", e->prefix, e->prefix);
 }
 
@@ -152,7 +153,8 @@ void c_header(Emit *e) {
                 " * input out of its range, 4 where this CPU lacks what the code was made for.\n"
                 " * Tensors are row-major; n is the batch; inputs and outputs may not overlap. */\n",
                 c_safe(e, p->name), p->target->name, p->strict ? "strict" : "fast");
-    text_printf(e->out, "#ifndef %s_H\n#define %s_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n"
+    text_printf(e->out, "#ifndef %s_H\n#define %s_H\n\n"
+                "#include <stddef.h>\n#include <stdint.h>\n\n"
                 "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", e->upper, e->upper);
     sizes(e);
     context(e);

@@ -2,8 +2,9 @@
  * code itself uses.
  *
  * Letters and digits stand for themselves; so does '_' between two of them. Every other
- * byte becomes _xHH. What would start with a digit, or is reserved, or starts with "k_", gets
- * "k_" in front; what would start with '_' gets "k". An '_' that would look like an escape is escaped itself. */
+ * byte becomes _xHH, and so does an '_' that would look like the start of an escape. What
+ * would start with a digit, is reserved, or starts with "k_" gets "k_" in front; what would
+ * start with '_' gets "k". */
 #include "codegen/c_emit.h"
 
 #include <ctype.h>
@@ -27,8 +28,8 @@ static const char *const reserved[] = {
     "NULL", "errno", "i386", "linux", "main", "max_align_t", "memcmp", "memcpy", "memmove",
     "memset", "nullptr_t", "offsetof", "ptrdiff_t", "size_t", "strcmp", "unix", "arm",
     /* emitted code */
-    "INLINE", "KERNEL", "RESTRICT", "args", "arena", "ctx", "features", "fn", "from", "grads", "n",
-    "params", "parallel", "part", "parts", "pool", "scratch", "seed", "state", "t", "threads",
+    "INLINE", "KERNEL", "RESTRICT", "args", "arena", "copy_tensor", "cpu_suffices", "ctx", "features", "fn", "from", "grads", "n",
+    "params", "parallel", "part", "parts", "pool", "run_init", "scratch", "seed", "state", "t", "threads",
     "to", "turns", "values",
 };
 
@@ -45,21 +46,25 @@ static bool stdint_like(const char *s) {
            strncmp(c, "WCHAR_", 6) == 0 || strncmp(c, "WINT_", 5) == 0;
 }
 
-static bool letter_and_digits(const char *s) {         /* v3, t12, k0, m4: our own */
-    if (!strchr("vtkm", *s) || !s[1])
-        return false;
-    for (s++; *s; s++)
-        if (!isdigit((unsigned char)*s))
-            return false;
-    return true;
+/* v3, t12, k0, k0_run, constant_1: our own. */
+static bool numbered(const char *s) {
+    static const char *const stem[] = {"v", "t", "k", "m", "constant_", "embedded_", "gap_"};
+    for (size_t i = 0; i < COUNT(stem); i++) {
+        size_t n = strlen(stem[i]);
+        if (strncmp(s, stem[i], n) != 0)
+            continue;
+        const char *rest = s + n + strspn(s + n, "0123456789");
+        if (n > 1 || (rest > s + n && (*rest == '\0' || (*s == 'k' && *rest == '_'))))
+            return true;
+    }
+    return false;
 }
 
 bool c_reserved(const char *name) {
     for (size_t i = 0; i < COUNT(reserved); i++)
         if (strcmp(name, reserved[i]) == 0)
             return true;
-    return stdint_like(name) || letter_and_digits(name) ||
-           c_helper_name(name, strlen(name));
+    return stdint_like(name) || numbered(name) || c_helper_name(name, strlen(name));
 }
 
 static bool plain(unsigned char c) {
@@ -91,10 +96,18 @@ void emit_c_ident(Text *out, const char *name) {
     text_free(&t);
 }
 
+static bool has_lower(const char *s) {
+    while (*s && !islower((unsigned char)*s))
+        s++;
+    return *s != '\0';
+}
+
+/* Names in capitals are left to macros. */
 const char *c_field(Emit *e, const char *text) {
     Text t = {0};
     emit_c_ident(&t, text);
-    const char *s = arena_printf(e->arena, "%s", t.s);
+    bool macro = t.n > 1 && !has_lower(t.s);
+    const char *s = arena_printf(e->arena, "%s%s", macro ? "k_" : "", t.s);
     text_free(&t);
     return s;
 }

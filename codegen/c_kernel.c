@@ -19,7 +19,7 @@ static size_t break_at(const char *s, size_t width) {
         depth -= s[i] == ')' || s[i] == ']';
         size_t op = s[i] == ' ' ? strspn(s + i + 1, "+-*?:&|") : 0;
         bool may = s[i] == ' ' && (s[i - 1] == ',' || (op && s[i + 1 + op] == ' '));
-        if (may && i > width / 2 && (!best || depth <= least)) {
+        if (may && i > width / 3 && (!best || depth <= least)) {
             best = i;
             least = depth;
         }

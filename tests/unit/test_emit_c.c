@@ -251,7 +251,8 @@ static Program *places_program(World *w, const char *target) {
     p->input.slot[1].hi = 9;
     Slot params[] = {slot("w", F32, 6, 64), slot("b\"*/\n", U8, 3, 0)};
     params[0].type = (Type){.dtype = F32, .rank = 2, .dim = {{2, false}, {3, false}}};
-    Slot values[] = {slot("rng", U32, 4, 0), slot("lr", F32, 0, 16), slot("state", F32, 2, 32)};
+    Slot values[] = {slot("rng", U32, 4, 0), slot("lr", F32, 0, 16),
+                     slot("NET_BATCH", F32, 2, 32)};
     values[1].init = 0.25;
     values[2].init = 7;
     p->param = (Block){2, NEW(w->arena, 2, Slot), 128};
@@ -332,7 +333,7 @@ static const char user_main[] =
     "    c.params = memory[0]; c.grads = memory[1]; c.state = memory[2]; c.arena = memory[3];\n"
     "    CHECK(net_init(&c, 0x500000003u) == 0);\n"
     "    CHECK(c.rng[0] == 3 && c.rng[1] == 5 && c.rng[2] == 0);\n"
-    "    CHECK(c.lr == 0.25f && c.k_state[0] == 7 && c.k_state[1] == 7);\n"
+    "    CHECK(c.lr == 0.25f && c.k_NET_BATCH[0] == 7 && c.k_NET_BATCH[1] == 7);\n"
     "    CHECK(sizeof memory[3] >= NET_ARENA_BYTES(2) && NET_BATCH == 61 && NET_PARAMS_BYTES == 128);\n"
     "    CHECK(strcmp(net_params[0].name, \"w\") == 0 && net_params[0].rank == 2);\n"
     "    CHECK(strcmp(net_params[1].name, \"b\\\"*/\\n\") == 0 && net_params[1].size == 1);\n"
@@ -430,7 +431,7 @@ static void test_names(void) {
         {"fc1.weight", "fc1_x2eweight"}, {"int", "k_int"}, {"k_int", "k_k_int"}, {"5", "k_5"},
         {"", "k_"}, {"_x", "k_x5fx"}, {"a_x5f", "a_x5fx5f"}, {"uint8_t", "k_uint8_t"},
         {"f32x8", "k_f32x8"}, {"load_f32x8", "k_load_f32x8"}, {"v1", "k_v1"}, {"vol", "vol"},
-        {"\xc3\xa9", "k_xc3_xa9"}, {"class", "k_class"}, {"ctx", "k_ctx"}, {"linux", "k_linux"},
+        {"\xc3\xa9", "k_xc3_xa9"}, {"k0_run", "k_k0_run"}, {"constant_0", "k_constant_0"}, {"class", "k_class"}, {"ctx", "k_ctx"}, {"linux", "k_linux"},
     };
     char got[100];
     for (size_t i = 0; i < COUNT(same); i++) {
