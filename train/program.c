@@ -120,12 +120,16 @@ static void build_forward(Build *b, const char *name, Mode mode) {
     add_entry(b, g.graph, false, b->ninput);
 }
 
+static void judgements(Build *b, const ModelGraph *g) {
+    const Words *metrics = &b->m->set.train.metrics;
+    graph_result(g->graph, TO_OUTPUT, strs_z(b->m->strs, "loss"), g->loss);
+    for (int i = 0; i < metrics->n; i++)
+        graph_result(g->graph, TO_OUTPUT, strs_z(b->m->strs, metrics->item[i]), g->metric[i]);
+}
+
 static void build_loss(Build *b) {
     ModelGraph g = *model_graph(b->m, "loss", MODE_EVAL);
-    graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, "loss"), g.loss);
-    for (int i = 0; i < b->m->set.train.metrics.n; i++)
-        graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, b->m->set.train.metrics.item[i]),
-                     g.metric[i]);
+    judgements(b, &g);
     add_entry(b, g.graph, false, b->ninput + b->nlabel);
 }
 
@@ -167,7 +171,7 @@ static void build_grad(Build *b) {
 static void build_step(Build *b) {
     ModelGraph g = *model_graph(b->m, "step", MODE_TRAIN);
     Ref *grad = gradients(b, &g);
-    graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, "loss"), g.loss);
+    judgements(b, &g);
     optimizer_step(b->m, g.graph, g.param, grad);
     add_entry(b, g.graph, true, b->ninput + b->nlabel);
 }
@@ -235,9 +239,20 @@ static void build_whole(Build *b) {
     b->mod.info[b->mod.ngraph - 1].in = in;
 }
 
+/* What a standardize layer is given. */
+static void build_standardized(Build *b, int i) {
+    ModelGraph g = *model_graph(b->m, "forward", MODE_EVAL);
+    graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, "x"), g.standardize[i]);
+    add_entry(b, g.graph, false, b->ninput);
+}
+
 static void build_entries(Build *b) {
     const ProgramOptions *o = b->o;
     build_init(b);
+    if (o->standardize) {
+        build_standardized(b, o->standardize - 1);
+        return;
+    }
     if (wanted(b, "forward"))
         build_forward(b, "forward", o->train_forward ? MODE_TRAIN : MODE_EVAL);
     if (b->m->random && wanted(b, "sample"))

@@ -17,6 +17,8 @@ typedef struct {
     bool raw;                          /* outputs before `as` */
     bool eval;                         /* grad in evaluation mode */
     bool train_forward;                /* forward in training mode, with its new state */
+    int standardize;                   /* i > 0: forward gives what the i-th standardize
+                                          layer is given, and there is no other entry */
     const Module **running;            /* noted here while passes run; may be NULL */
     PassOptions pass;
 } ProgramOptions;
@@ -24,7 +26,7 @@ typedef struct {
 /* Entries in the order init, forward, sample, loss, grad, step, as far as the model has
  * them. forward: outputs. sample: outputs with dropout on. loss: "loss", then a metric
  * each. grad: "loss" and TO_GRAD of every trainable parameter; whole: outputs, and
- * "grad.<input>" for floating inputs. step: "loss"; parameters and state are updated.
+ * "grad.<input>" for floating inputs. step: as loss; parameters and state are updated.
  * Values: rng u32[4], lr f32. State: the model's, then the optimizer's
  * ("<param>.momentum", "<param>.exp_avg" ...), which init sets. NULL after an error. */
 Program *program_build(Arena *a, Model *m, const ProgramOptions *o);
