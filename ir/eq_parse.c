@@ -248,12 +248,19 @@ static bool result_type(Row *r, Type *t) {
     t->rank = r->nout;
     for (int d = 0; d < r->nout; d++) {
         t->dim[d] = r->dim_of[d] < 0 ? r->dim[d] : r->idx[r->dim_of[d]].ext;
-        if (d > 0 && t->dim[d].batch)
+        if (d > 0 && t->dim[d].batch && r->ps.label)   /* an op's, so a user's */
             return parse_fail(
                 &r->ps, "the batch must stay the outermost dim, got it as dim %d", d);
     }
     return type_count(t, &count) ||
            parse_fail(&r->ps, "%s is too large", type_text(r->ps.arena, t));
+}
+
+static bool batch_inside(const Type *t) {
+    for (int d = 1; d < t->rank; d++)
+        if (t->dim[d].batch)
+            return true;
+    return false;
 }
 
 /* X[#]: both have the same elements. */
@@ -264,7 +271,7 @@ static bool wholes_fit(Row *r, const Type *t) {
         int64_t n = 1, m = 1;
         type_count(s, &n);
         type_count(t, &m);
-        if (n != m || batch != want)
+        if (n != m || batch != want || batch_inside(s) || batch_inside(t))
             return parse_fail(&r->ps, "%s is %s, which has not the elements of %s",
                               r->src[r->whole[i]].name, type_text(r->ps.arena, s),
                               type_text(r->ps.arena, t));
@@ -447,8 +454,9 @@ Eq *eq_parse(Pool *p, Loc loc, const char *text, int nsrc, const Operand *src,
     r->nattr = nattr;
     r->attr = attr;
     for (int i = 0; i < nsrc; i++)
-        if (src[i].type.rank && src[i].type.dim[0].batch)
-            r->batch = src[i].type.dim[0].n;
+        for (int d = 0; d < src[i].type.rank; d++)
+            if (src[i].type.dim[d].batch)
+                r->batch = src[i].type.dim[d].n;
     *out = (Type){0};
     label(&r->ps);
     if (!runs_settle(r))

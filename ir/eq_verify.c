@@ -16,7 +16,7 @@ static const char *check_shape(Arena *a, const Eq *e, const Type *result) {
                 a, "reduced index %d is the batch, but not the outermost", i);
     }
     for (int d = 0; d < result->rank; d++)
-        if (result->dim[d].n < 1 || (d > 0 && result->dim[d].batch))
+        if (result->dim[d].n < 1)
             return arena_printf(a, "dim %d of %s", d, type_text(a, result));
     return NULL;
 }

@@ -173,11 +173,8 @@ void graph_result(Graph *g, int to, const char *name, Ref r) {
 
 /* --- rebuilding --- */
 
-Node *graph_copy(Graph *g, const Node *n, Node *const *map) {
-    Ref *src = NEW(g->arena, n->nsrc, Ref);
+Node *graph_with(Graph *g, const Node *n, const Ref *src) {
     Node key = *n;
-    for (int i = 0; i < n->nsrc; i++)
-        src[i] = (Ref){map[n->src[i].node->id], n->src[i].res};
     key.src = src;
     if (n->kind == N_EQ) {             /* sources may have become equal */
         const Origin *now = g->origin;
@@ -189,6 +186,13 @@ Node *graph_copy(Graph *g, const Node *n, Node *const *map) {
         return r;
     }
     return node_intern(g, &key, n->origin);
+}
+
+Node *graph_copy(Graph *g, const Node *n, Node *const *map) {
+    Ref *src = NEW(g->arena, n->nsrc, Ref);
+    for (int i = 0; i < n->nsrc; i++)
+        src[i] = (Ref){map[n->src[i].node->id], n->src[i].res};
+    return graph_with(g, n, src);
 }
 
 static void mark(const Graph *g, bool *live) {

@@ -103,6 +103,7 @@ void graph_result(Graph *g, int to, const char *name, Ref r);
 
 /* Copies node n with sources map[id][res] into g (rebuild, never edit). */
 Node *graph_copy(Graph *g, const Node *n, Node *const *map);
+Node *graph_with(Graph *g, const Node *n, const Ref *src); /* n with these sources, of g */
 /* What results need, in order; others are dropped. */
 Graph *graph_live(const Graph *g);
 

@@ -322,7 +322,7 @@ static int number(const Work *w, int *of) {
     return n;
 }
 
-static Eq *finish(Work *w, const Eq *e) {
+static Eq *finish(Work *w, const Eq *e, bool scatter) {
     Pool *p = w->p;
     Arena *a = pool_arena(p);
     Eq *r = NEW(a, 1, Eq);
@@ -332,9 +332,12 @@ static Eq *finish(Work *w, const Eq *e) {
     const Ix **store = NEW(a, w->nout, const Ix *);
     DType t = w->body->type;
 
-    for (int i = 0; i < w->nseq; i++)
-        if (!w->free[w->seq[i]] && w->ext[w->seq[i]].n > 1)
-            of[n++] = w->seq[i];
+    for (int inner = 0; inner < 2; inner++)        /* the batch is the outermost reduced */
+        for (int i = 0; i < w->nseq; i++) {
+            Dim d = w->ext[w->seq[i]];
+            if (!w->free[w->seq[i]] && d.n > 1 && (d.batch && !scatter) == !inner)
+                of[n++] = w->seq[i];
+        }
     for (int i = 0; i < w->nvar; i++)
         map[i] = ix_const(p, 0);       /* indices of extent 1 */
     for (int i = 0; i < n; i++) {
@@ -376,13 +379,13 @@ Eq *eq_normalise(Pool *p, const Eq *e, const Type *result) {
             *w = before;
             for (int v = 0; v < w->nvar; v++)
                 w->free[v] = false;
-            Eq *r = finish(w, e);
+            Eq *r = finish(w, e, true);
             r->nfree = r->nidx;
             return r;
         }
         split_divisions(w);
     }
-    Eq *r = finish(w, e);
+    Eq *r = finish(w, e, false);
     if (e->scatter) {
         r->scatter = false;
         if (r->nfree == r->nidx)

@@ -30,7 +30,9 @@ typedef struct {
 typedef struct {
     DType dtype;
     int rank;
-    Dim dim[MAX_RANK];                 /* outermost first; only dim[0] may be the batch */
+    Dim dim[MAX_RANK];                 /* outermost first. The batch is dim[0] of what
+                                          enters and leaves; a stacked tensor may have it
+                                          further in: strides are those of its bound */
 } Type;
 
 bool type_equal(const Type *a, const Type *b);
