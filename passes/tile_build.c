@@ -28,6 +28,9 @@ typedef struct {
     Pack pack[MAX_HOT];
     const Ix *base;                    /* first lane of the block being built */
     int64_t active;                    /* its lanes */
+    int lane;                          /* loop over the lanes of the group being built: */
+    const Ix *first;                   /* one turn from here */
+    int64_t step;
 } Build;
 
 /* --- packing --- */
@@ -155,23 +158,23 @@ static Stmt *with_packs(Build *b, const Stmt *s) {
 
 /* --- tiles --- */
 
-/* Rows from loop i of the nest inwards; body holds the lanes' statements so far. */
-static Stmt *rows(Build *b, int i, Stmt *body, Stmt *(*inner)(Build *, Stmt *));
+/* Row loops from loop i of the nest inwards, then the one turn over the lanes. */
+static Stmt *rows(Build *b, int i, Stmt *body);
 
-static Stmt *row_tile(Build *b, int i, Stmt *body, int times, const Ix *lo, const Ix *hi,
-                      Stmt *(*inner)(Build *, Stmt *)) {
+static Stmt *row_tile(Build *b, int i, Stmt *body, int times, const Ix *lo, const Ix *hi) {
     int u = kernel_loop(b->t->k);
     body = jam_copy(&b->j, body, b->t->nest.loop[i]->var, ix_var(b->p, u));
     body = jam_unroll(&b->j, body, u, times, 1, 0);
-    return stmt_for(b->a, u, LOOP_FREE, lo, hi, times, rows(b, i + 1, body, inner));
+    return stmt_for(b->a, u, LOOP_FREE, lo, hi, times, rows(b, i + 1, body));
 }
 
-static Stmt *rows(Build *b, int i, Stmt *body, Stmt *(*inner)(Build *, Stmt *)) {
+static Stmt *rows(Build *b, int i, Stmt *body) {
     Tile *t = b->t;
     while (i < t->nest.n && (i == t->vec || t->tile[i] == 1))
         i++;
     if (i == t->nest.n)
-        return inner(b, body);
+        return stmt_for(b->a, b->lane, LOOP_FREE, b->first,
+                        ix_addc(b->p, b->first, b->step), b->step, body);
     const Ix *lo = t->nest.loop[i]->lo, *hi = t->nest.loop[i]->hi;
     const Ix *rest = ix_sub(b->p, hi, lo);
     Stmt *first = NULL, **tail = &first;
@@ -180,7 +183,7 @@ static Stmt *rows(Build *b, int i, Stmt *body, Stmt *(*inner)(Build *, Stmt *)) 
         if (ix_is_const(rest, &left) && left < times && left > 0)
             times = (int)left;         /* the exact remainder */
         if (!ix_is_const(rest, &left) || left >= times) {
-            *tail = row_tile(b, i, body, times, lo, hi, inner);
+            *tail = row_tile(b, i, body, times, lo, hi);
             tail = &(*tail)->next;
         }
         lo = ix_add(b->p, lo, ix_scale(b->p, ix_div(b->p, rest, times), times));
@@ -191,26 +194,19 @@ static Stmt *rows(Build *b, int i, Stmt *body, Stmt *(*inner)(Build *, Stmt *)) 
     return first;
 }
 
-/* The one turn over the lanes from `first` on, around the finished statements. */
-typedef struct { Build b; int var; const Ix *first; int64_t step; } Lanes;
-
-static Stmt *around(Build *b, Stmt *body) {
-    Lanes *l = (Lanes *)b;
-    return stmt_for(b->a, l->var, LOOP_FREE, l->first, ix_addc(b->p, l->first, l->step),
-                    l->step, body);
-}
-
 /* Rows over `count` registers of `lanes` from lane `from` of the block; the last register
  * holds `last` lanes. */
 static Stmt *lane_group(Build *b, const Stmt *core, int64_t from, int lanes, int count,
                         int last) {
-    Lanes l = {*b, kernel_loop(b->t->k), ix_addc(b->p, b->base, from), (int64_t)lanes * count};
-    Stmt *body = jam_copy(&b->j, (Stmt *)(uintptr_t)core, b->v, ix_var(b->p, l.var));
-    body = jam_widen(&b->j, body, l.var, lanes, count == 1 && last ? last : lanes);
+    b->lane = kernel_loop(b->t->k);
+    b->first = ix_addc(b->p, b->base, from);
+    b->step = (int64_t)lanes * count;
+    Stmt *body = jam_copy(&b->j, (Stmt *)(uintptr_t)core, b->v, ix_var(b->p, b->lane));
+    body = jam_widen(&b->j, body, b->lane, lanes, count == 1 && last ? last : lanes);
     if (!body)
         return NULL;
-    body = jam_unroll(&b->j, body, l.var, count, lanes, count > 1 && last < lanes ? last : 0);
-    return rows(&l.b, 0, body, around);
+    body = jam_unroll(&b->j, body, b->lane, count, lanes, count > 1 && last < lanes ? last : 0);
+    return rows(b, 0, body);
 }
 
 static Stmt **append(Stmt **tail, Stmt *list) {
