@@ -3,16 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "runtime/krt.h"
 #include "tools/tool.h"
-#include "tools/values.h"
 
 typedef struct {
     Tool *tool;
-    Program *program;
+    Session *session;
+    const Program *program;
     int entry, threads;
-    Exec *exec;
-    KilnCtx *ctx;
     const void **in;
     void **out;
     double *ms;                        /* of each run */
@@ -89,9 +86,8 @@ static void arguments(Bench *b) {
 
 /* --- measuring --- */
 
-static bool call(Bench *b, int entry) {
-    int status = exec_run(b->exec, entry, b->ctx, (int)b->program->batch, b->in, b->out);
-    return values_status(b->tool, b->program->entry[entry].name, status);
+static bool call(Bench *b) {
+    return session_run(b->session, b->entry, b->program->batch, b->in, b->out);
 }
 
 static int by_value(const void *x, const void *y) {
@@ -102,7 +98,7 @@ static int by_value(const void *x, const void *y) {
 static bool measure(Bench *b) {
     enum { MOST = 100000 };
     double start = tool_seconds(), once;
-    if (!call(b, b->entry))
+    if (!call(b))
         return false;
     once = tool_seconds() - start;
     double runs = 1 / (once > 1e-7 ? once : 1e-7);
@@ -111,7 +107,7 @@ static bool measure(Bench *b) {
     b->ms = NEW(b->tool->arena, b->repeat, double);
     for (int i = 0; i < b->repeat; i++) {
         double t = tool_seconds();
-        if (!call(b, b->entry))
+        if (!call(b))
             return false;
         b->ms[i] = 1e3 * (tool_seconds() - t);
     }
@@ -142,39 +138,23 @@ static bool put(const Bench *b, const char *backend) {
 
 /* --- the command --- */
 
-static bool prepare(Bench *b, ProgramOptions *o, double start) {
+static bool prepare(Bench *b, const ProgramOptions *o, const char *entry, uint64_t seed) {
     Tool *t = b->tool;
-    const char *entry = t->args->entry ? t->args->entry : "forward";
-    Backend backend = tool_backend(t);
-    b->program = tool_program(t, o);
-    if (!b->program)
+    SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
+    double start = tool_seconds();
+    b->session = session_open(t->model, &s);
+    b->compile_ms = 1e3 * (tool_seconds() - start);
+    if (!b->session)
         return false;
+    b->program = b->session->program;
     b->entry = program_entry(b->program, entry);
     if (b->entry < 0)
         return diag_error((Loc){t->model->source, 0, 0}, "the model has no entry '%s'", entry);
-    b->exec = exec_new(t->arena, diag_nowhere(t->diag), b->program,
-                       (ExecOptions){.backend = backend, .opt = 2});
-    b->compile_ms = 1e3 * (tool_seconds() - start);
-    return b->exec != NULL;
-}
-
-static bool load(Bench *b, uint64_t seed) {
-    Tool *t = b->tool;
     reset_peak();
     b->base_mb = status_mb("VmRSS:");
-    b->ctx = exec_ctx_new(t->arena, b->program, b->threads);
-    values_rng(b->program, b->ctx, seed, 0);
-    if (b->threads > 1) {
-        b->ctx->pool = krt_pool_new(b->threads);
-        b->ctx->parallel = krt_parallel;
-        if (!b->ctx->pool)
-            return diag_system(diag_nowhere(t->diag), "cannot start %d threads", b->threads);
-    }
     arguments(b);
-    int init = program_entry(b->program, "init");
-    if (init >= 0 && !call(b, init))
-        return false;
-    return !tool_weights(t) || values_weights(t, b->program, b->ctx->params, b->ctx->state);
+    return session_init(b->session, seed) &&
+           (!tool_weights(t) || tool_read_weights(t, b->session));
 }
 
 int command_bench(const Args *args) {
@@ -184,22 +164,16 @@ int command_bench(const Args *args) {
                     strcmp(entry, "step") == 0;
     Bench b = {.tool = t, .threads = args->threads > 0 ? (int)args->threads : 1};
     ProgramOptions o = {.training = training, .only = arena_printf(t->arena, "init,%s", entry)};
-    double start = tool_seconds();
     uint64_t seed;
     if (args->backend && strcmp(args->backend, "interp64") == 0) {
-        usage_error("bench: the oracle is not timed; --backend jit, c or interp");
-        tool_end(t, true);
-        return BAD_USAGE;
+        usage_error("bench: the oracle is not timed; give --backend jit, c or interp");
+        return tool_usage(t);
     }
-    if (!tool_options(t, &o) || !tool_seed(t, &seed)) {
-        tool_end(t, true);
-        return BAD_USAGE;
-    }
+    if (!tool_options(t, &o) || !tool_seed(t, &seed))
+        return tool_usage(t);
     bool ok = tool_model(t, training, args->batch > 0 ? args->batch : 0) && tool_seed(t, &seed) &&
-              prepare(&b, &o, start) && load(&b, seed) && measure(&b) &&
+              prepare(&b, &o, entry, seed) && measure(&b) &&
               put(&b, args->backend ? args->backend : tool_backend(t) == EXEC_JIT ? "jit" : "c");
-    if (b.ctx && b.ctx->pool)
-        krt_pool_free(b.ctx->pool);
-    exec_free(b.exec);
+    session_close(b.session);
     return tool_end(t, ok);
 }

@@ -175,10 +175,8 @@ int command_check(const Args *args) {
     Tool *t = tool_new(args);
     ProgramOptions o = {.training = args->train};
     Summary s = {.tool = t};
-    if (!tool_options(t, &o)) {
-        tool_end(t, true);
-        return BAD_USAGE;
-    }
+    if (!tool_options(t, &o))
+        return tool_usage(t);
     bool ok = tool_model(t, args->train, args->batch > 0 ? args->batch : 0);
     if (ok && (args->summary || args->dump || args->timing || args->verify)) {
         s.program = tool_program(t, &o);

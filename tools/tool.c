@@ -11,11 +11,20 @@
 
 #include "tools/crash.h"
 
+static void report(void *user, DiagKind kind, Loc loc, const char *message) {
+    Text out = {0};
+    if (kind == DIAG_WARNING && ((Tool *)user)->quiet)
+        return;
+    diag_render(&out, kind, loc, message);
+    fwrite(out.s, 1, out.n, stderr);
+    text_free(&out);
+}
+
 Tool *tool_new(const Args *args) {
     Arena *a = arena_new();
     Tool *t = NEW(a, 1, Tool);
     struct stat st;
-    *t = (Tool){.args = args, .arena = a, .diag = diag_new(a, NULL, NULL), .path = args->file};
+    *t = (Tool){.args = args, .arena = a, .diag = diag_new(a, report, t), .path = args->file};
     if (args->file && stat(args->file, &st) == 0 && S_ISDIR(st.st_mode)) {
         t->run = args->file;
         t->path = arena_printf(a, "%s/model.yaml", args->file);
@@ -27,6 +36,11 @@ int tool_end(Tool *t, bool ok) {
     int code = diag_status(t->diag);
     arena_free(t->arena);
     return ok ? DONE : code ? code : BAD_INPUT;
+}
+
+int tool_usage(Tool *t) {
+    arena_free(t->arena);
+    return BAD_USAGE;
 }
 
 bool tool_model(Tool *t, bool training, int64_t batch) {
@@ -72,6 +86,14 @@ const char *tool_weights(const Tool *t) {
     if (t->args->weights)
         return t->args->weights;
     return t->run ? arena_printf(t->arena, "%s/weights.safetensors", t->run) : NULL;
+}
+
+bool tool_read_weights(Tool *t, Session *s) {
+    const Words *list = &t->args->rename;
+    Rename *r = NEW(t->arena, list->n + 1, Rename);
+    for (int i = 0; i < list->n; i++)
+        tool_pair(t->arena, list->item[i], &r[i].pattern, &r[i].replacement);
+    return weights_read(s, diag_nowhere(t->diag), tool_weights(t), list->n, r);
 }
 
 bool tool_seed(const Tool *t, uint64_t *seed) {

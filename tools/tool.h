@@ -4,7 +4,7 @@
 
 #include "codegen/exec.h"
 #include "tools/args.h"
-#include "train/program.h"
+#include "train/weights.h"
 
 typedef enum {
     DONE = 0,
@@ -26,10 +26,12 @@ typedef struct Tool {
     const char *run;                   /* the folder that FILE is, or NULL */
     const char *path;                  /* of the model file */
     Model *model;
+    bool quiet;                        /* no warnings: they have been printed */
 } Tool;
 
 Tool *tool_new(const Args *args);
 int tool_end(Tool *t, bool ok);        /* frees all; the exit code */
+int tool_usage(Tool *t);               /* the same after wrong usage */
 /* The model of args->file; batch 0: the default. False: reported. */
 bool tool_model(Tool *t, bool training, int64_t batch);
 /* Target and pass options from the arguments. False: an unknown target, reported. */
@@ -37,6 +39,7 @@ bool tool_options(Tool *t, ProgramOptions *o);
 Program *tool_program(Tool *t, ProgramOptions *o);     /* after tool_options; NULL: reported */
 /* The file that -w gives, or that of the run; NULL: none. */
 const char *tool_weights(const Tool *t);
+bool tool_read_weights(Tool *t, Session *s);           /* that file, with --rename */
 bool tool_seed(const Tool *t, uint64_t *seed);         /* --seed, else the model's */
 Backend tool_backend(const Tool *t);   /* the default: jit, or c where it is not there */
 bool tool_folder(Tool *t, const char *path);           /* made where it is not there */
