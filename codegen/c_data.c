@@ -137,6 +137,22 @@ void c_weights(Emit *e) {
         embed(e, &e->program->state, "state", e->o->state);
 }
 
+uint64_t emit_c_layout(const Program *p) {
+    const Block *const blocks[] = {&p->param, &p->state};
+    Text t = {0};
+    for (size_t b = 0; b < COUNT(blocks); b++) {
+        for (int i = 0; i < blocks[b]->n; i++) {
+            text_printf(&t, "%s %lld ", blocks[b]->slot[i].name,
+                        (long long)blocks[b]->slot[i].offset);
+            type_print(&t, &blocks[b]->slot[i].type);
+        }
+        text_printf(&t, "%lld;", (long long)blocks[b]->bytes);
+    }
+    uint64_t hash = hash_bytes(t.s, t.n, 0);
+    text_free(&t);
+    return hash;
+}
+
 /* --- tables --- */
 
 static void row(Emit *e, const Slot *s) {

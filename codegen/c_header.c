@@ -65,6 +65,10 @@ static void sizes(Emit *e) {
     text_printf(e->out, "#define %s_ARENA_BYTES(threads) "
                 "((size_t)%lld + (size_t)(threads) * (size_t)%lld)\n\n", e->upper,
                 (long long)program_planned(p), (long long)program_scratch(p));
+    if (p->param.n || p->state.n)
+        text_printf(e->out, "/* What heads files of params and state: of this layout, and no other. */\n"
+                    "#define %s_LAYOUT UINT64_C(0x%016llx)\n\n", e->upper,
+                    (unsigned long long)emit_c_layout(p));
 }
 
 static void values(Emit *e) {
@@ -159,6 +163,9 @@ void c_header(Emit *e) {
     sizes(e);
     context(e);
     init(e);
+    if (e->o->lr)
+        text_printf(e->out, "/* The model's learning rate at step 0, 1 ...: set ctx->lr to it. */\n"
+                    "float %s_lr(uint32_t step);\n\n", e->prefix);
     prototypes(e);
     tables(e);
     text_printf(e->out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
