@@ -172,7 +172,7 @@ static Ref build_row(Build *b, Place *place, Spec *s, const LayerRow *row, Ref x
     bool ok = macro_open(&m, row, s->options, *row->params ? weighted : common);
     ok &= set_name(b, place, s);
     m.where = s->where;
-    m.path = s->path;
+    m.path = o->name = s->path;
     bool fed = find_inputs(b, place, s, x, &n, &in);
     ok = ok && (!*row->params || read_weighted(b, place, s, &m));
     fed = fed && macro_inputs(&m, row, n, in);
