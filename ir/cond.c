@@ -10,9 +10,7 @@ static int order(const void *x, const void *y) {
     bool ra = ix_reads(a->e), rb = ix_reads(b->e);
     if (ra != rb)
         return ra ? 1 : -1;
-    if (a->e->id != b->e->id)
-        return a->e->id < b->e->id ? -1 : 1;
-    return a->eq - b->eq;
+    return a->e != b->e ? ix_compare(a->e, b->e) : a->eq - b->eq;
 }
 
 static Cond make(Pool *p, int n, Cmp *cmp) {

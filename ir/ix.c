@@ -35,12 +35,41 @@ static bool same_ix(const void *x, const void *y) {
     return true;
 }
 
-/* Variables first, by number; then the others as they were made. */
-static bool before(const IxAtom *a, const IxAtom *b) {
-    if ((a->kind == IX_VAR) != (b->kind == IX_VAR))
-        return a->kind == IX_VAR;
-    return a->kind == IX_VAR ? a->id < b->id : a->order < b->order;
+/* An order that depends on what stands there alone, not on what was made before: the same
+ * text always reads back as the same expression. Variables first, by number. */
+static int compare_atoms(const IxAtom *a, const IxAtom *b) {
+    if (a == b)
+        return 0;
+    if (a->kind != b->kind)
+        return a->kind < b->kind ? -1 : 1;
+    if (a->id != b->id)
+        return a->id < b->id ? -1 : 1;
+    if (a->k != b->k)
+        return a->k < b->k ? -1 : 1;
+    if (a->n != b->n)
+        return a->n < b->n ? -1 : 1;
+    int c = 0;
+    for (int i = 0; c == 0 && i < a->n; i++)
+        c = ix_compare(a->a[i], b->a[i]);
+    return c;
 }
+
+int ix_compare(const Ix *a, const Ix *b) {
+    if (a == b)
+        return 0;
+    for (int i = 0; i < a->n && i < b->n; i++) {
+        int c = compare_atoms(a->term[i].atom, b->term[i].atom);
+        if (c)
+            return c;
+        if (a->term[i].coef != b->term[i].coef)
+            return a->term[i].coef > b->term[i].coef ? -1 : 1;
+    }
+    if (a->n != b->n)
+        return a->n > b->n ? -1 : 1; /* constants last */
+    return a->c < b->c ? -1 : 1;
+}
+
+static bool before(const IxAtom *a, const IxAtom *b) { return compare_atoms(a, b) < 0; }
 
 /* A sum under construction; terms stay sorted and merged. */
 typedef struct { int64_t c; int n; IxTerm term[MAX_TERMS]; } Sum;
@@ -196,7 +225,7 @@ const Ix *ix_mod(Pool *p, const Ix *a, int64_t k) {
 
 static const Ix *two(Pool *p, IxKind kind, const Ix *a, const Ix *b) {
     const Ix *arg[2] = {a, b};
-    if (a->id > b->id) {
+    if (ix_compare(a, b) > 0) {
         arg[0] = b;
         arg[1] = a;
     }

@@ -53,6 +53,7 @@ const Ix *ix_max(Pool *p, const Ix *a, const Ix *b);
 const Ix *ix_abs(Pool *p, const Ix *a);
 const Ix *ix_read(Pool *p, int slot, int n, const Ix *const *sub);
 
+int ix_compare(const Ix *a, const Ix *b);           /* an order by content; 0: the same */
 bool ix_is_const(const Ix *a, int64_t *c);          /* c may be NULL */
 bool ix_is_var(const Ix *a, int *id);               /* exactly 1*var + 0 */
 int64_t ix_coef(const Ix *a, int var);              /* of the plain variable; 0 if absent */

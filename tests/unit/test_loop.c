@@ -48,7 +48,7 @@ static void test_text(void) {
         "  for i0 = 0 to n step 4 parallel {\n"
         "    comment \"a \\x22b\\x22\"\n"
         "    for i1 = 2*i0+1 to min(64, i0+9) serial {\n"
-        "      if i1-3 >= 0 && i0-i1 == 0 {\n"
+        "      if i0-i1 == 0 && i1-3 >= 0 {\n"
         "        set v0 = (v0 + %0[i1-3; 8, 2, 5])\n"
         "      }\n"
         "    }\n"
