@@ -65,6 +65,7 @@ static const Expr *wide_call(Widen *w, const Expr *e) {
         return e;
     for (int i = 0; any && i < e->n; i++)
         arg[i] = splat(w, arg[i]);
+    w->failed |= any && dtype_info[e->type].bytes > 4;
     if (w->failed)
         return e;
     return x_call(w->j->p, e->fn, e->n, arg);

@@ -47,7 +47,7 @@ static void test_text(void) {
         "  let v0 = splat(8, 0:f32)\n"
         "  for i0 = 0 to n step 4 parallel {\n"
         "    comment \"a \\x22b\\x22\"\n"
-        "    for i1 = 2*i0+1 to min(64, i0+9) serial {\n"
+        "    for i1 = 2*i0+1 to min(i0+9, 64) serial {\n"
         "      if i0-i1 == 0 && i1-3 >= 0 {\n"
         "        set v0 = (v0 + %0[i1-3; 8, 2, 5])\n"
         "      }\n"
