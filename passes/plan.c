@@ -383,8 +383,12 @@ bool pass_plan(Module *m) {
     Program *p = m->program = NEW(m->arena, 1, Program);
     *p = (Program){.arena = m->arena, .pool = m->pool, .strs = m->strs, .name = m->name,
                    .target = m->target, .strict = m->strict, .batch = m->batch,
-                   .input = m->input, .param = m->param, .grad = m->param,
+                   .input = m->input, .param = m->param,
                    .state = m->state, .value = m->value};
+    for (int i = 0; i < m->ngraph; i++)
+        for (int r = 0; r < m->graph[i]->nresult; r++)
+            if (m->graph[i]->result[r].to == TO_GRAD)
+                p->grad = m->param;    /* gradients lie as the parameters do */
     p->nentry = m->ngraph;
     p->entry = NEW(m->arena, m->ngraph, Entry);
     for (int i = 0; i < m->ngraph; i++)

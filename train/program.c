@@ -13,10 +13,15 @@ typedef struct {
     int ninput, nlabel;
 } Build;
 
-static void block_add(Arena *a, Block *b, const char *name, const Type *t, double init) {
-    Slot s = {.name = name, .type = *t, .offset = size_align(b->bytes, 64), .init = init};
+static void slot_add(Arena *a, Block *b, const char *name, const Type *t, double init,
+                     int64_t align) {
+    Slot s = {.name = name, .type = *t, .offset = size_align(b->bytes, align), .init = init};
     b->bytes = s.offset + type_bytes(t);
     PUSH(a, b->slot, b->n) = s;
+}
+
+static void block_add(Arena *a, Block *b, const char *name, const Type *t, double init) {
+    slot_add(a, b, name, t, init, 64);
 }
 
 const Slot *block_find(const Block *b, const char *name) {
@@ -66,8 +71,8 @@ static void declare(Build *b) {
         block_add(mod->arena, &mod->param, m->param.item[i].name, &m->param.item[i].type, 0);
     for (int i = 0; i < m->state.n; i++)
         block_add(mod->arena, &mod->state, m->state.item[i].name, &m->state.item[i].type, 0);
-    block_add(mod->arena, &mod->value, strs_z(m->strs, "rng"), &rng, 0);
-    block_add(mod->arena, &mod->value, strs_z(m->strs, "lr"), &lr, m->set.train.lr);
+    slot_add(mod->arena, &mod->value, strs_z(m->strs, "rng"), &rng, 0, 8);
+    slot_add(mod->arena, &mod->value, strs_z(m->strs, "lr"), &lr, m->set.train.lr, 8);
 }
 
 /* --- entries --- */
