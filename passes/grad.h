@@ -19,6 +19,10 @@ Ref grad_eq_part(Graph *g, const Node *n, const Expr *read, Ref down);
 /* The reads of a node's body that are floats and whose source is needed. */
 typedef struct { const Expr *read[64]; int n; const Node *node; const bool *need; } Reads;
 void grad_reads(Reads *r);
+/* Equation n of a body, summed over the steps of its scan: time is the outermost reduced
+ * index but for the batch. stacked: sources that have the time as a leading dim. */
+Ref grad_over_time(Graph *g, const Node *n, int64_t steps, const bool *stacked,
+                   const Ref *src);
 /* Passes a scan's adjoints on: a reversed scan over stacked carries. */
 void grad_scan(Grad *gr, const Node *n);
 

@@ -55,12 +55,27 @@ static void dump(const Module *m, FILE *out) {
     text_free(&t);
 }
 
+/* A graph, then the bodies of its scans. */
+static bool run_graph(Module *m, const PassInfo *pass, Graph **g) {
+    bool ok = pass->graph(m, g);
+    for (int i = 0; ok && i < (*g)->nnode; i++) {
+        Node *n = (*g)->node[i];
+        if (n->kind != N_SCAN)
+            continue;
+        Scan *s = NEW(m->arena, 1, Scan);
+        *s = *n->scan;
+        ok = run_graph(m, pass, &s->body);
+        n->scan = s;
+    }
+    return ok;
+}
+
 static bool run(Module *m, const PassInfo *pass) {
     bool ok = true;
     switch (pass->on) {
     case ON_GRAPH:
         for (int i = 0; ok && i < m->ngraph; i++)
-            ok = pass->graph(m, &m->graph[i]);
+            ok = run_graph(m, pass, &m->graph[i]);
         return ok;
     case ON_KERNEL:
         for (int i = 0; ok && i < m->program->nkernel; i++)

@@ -1,7 +1,7 @@
 /* Simplification of a graph.
  * in: any graph   out: the same results; a fold and its twin with the winner's number are
- * one node; dead nodes are gone */
-#include "passes/pass.h"
+ * one node, scans that step alike are one; dead nodes are gone */
+#include "passes/scan.h"
 
 static bool twins(const Node *a, const Node *b) {
     if (a->kind != N_EQ || b->kind != N_EQ || a->nsrc != b->nsrc || b->eq->arg == a->eq->arg)
@@ -15,8 +15,8 @@ static bool twins(const Node *a, const Node *b) {
 }
 
 bool pass_simplify(Module *m, Graph **g) {
-    Graph *old = graph_live(*g), *made = graph_new(m->arena, m->pool, m->strs, old->name,
-                                                   old->batch);
+    Graph *old = simplify_scans(m, graph_live(*g));
+    Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
     Node **map = NEW(m->temp, old->nnode + 1, Node *);
     made->strict = old->strict;
     for (int i = 0; i < old->nnode; i++) {

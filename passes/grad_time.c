@@ -1,0 +1,80 @@
+/* Sums over time: an equation of a scan's body becomes one after the scan. */
+#include "passes/grad.h"
+
+typedef struct { const bool *stacked; const Ix *t; } Lift;
+
+static const Ix *lift_ix(Pool *p, const Ix *x, const Lift *l) {
+    const Ix *sum = ix_const(p, x->c);
+    if (!ix_reads(x))
+        return x;
+    for (int i = 0; i < x->n; i++) {
+        const IxAtom *t = x->term[i].atom;
+        const Ix *arg[MAX_RANK + 1], *v = NULL;
+        bool lead = t->kind == IX_READ && l->stacked[t->id];
+        arg[0] = l->t;
+        for (int j = 0; j < t->n; j++)
+            arg[j + lead] = lift_ix(p, t->a[j], l);
+        switch (t->kind) {
+        case IX_VAR:   v = ix_var(p, t->id); break;
+        case IX_BATCH: v = ix_batch(p); break;
+        case IX_DIV:   v = ix_div(p, arg[0], t->k); break;
+        case IX_MOD:   v = ix_mod(p, arg[0], t->k); break;
+        case IX_MIN:   v = ix_min(p, arg[0], arg[1]); break;
+        case IX_MAX:   v = ix_max(p, arg[0], arg[1]); break;
+        case IX_ABS:   v = ix_abs(p, arg[0]); break;
+        case IX_READ:  v = ix_read(p, t->id, t->n + lead, arg); break;
+        }
+        sum = ix_add(p, sum, ix_scale(p, v, x->term[i].coef));
+    }
+    return sum;
+}
+
+static const Expr *lift_expr(Pool *p, const Expr *e, void *user) {
+    const Lift *l = user;
+    const Ix *sub[MAX_RANK + 1] = {l->t};
+    Cond c = {0, NULL};
+    if (e->kind == X_IX)
+        return x_ix(p, e->type, lift_ix(p, e->u.ix, l));
+    if (e->kind == X_READ) {
+        bool lead = l->stacked[e->u.slot];
+        for (int i = 0; i < e->n; i++)
+            sub[i + lead] = lift_ix(p, e->sub[i], l);
+        return x_read(p, e->type, e->u.slot, e->n + lead, sub);
+    }
+    if (e->kind != X_WHEN)
+        return e;
+    for (int i = 0; i < e->cond.n; i++) {
+        const Ix *x = lift_ix(p, e->cond.cmp[i].e, l);
+        c = cond_and(p, c, e->cond.cmp[i].eq ? cond_eq0(p, x) : cond_ge0(p, x));
+    }
+    return x_when(p, c, e->arg[0], e->arg[1]);
+}
+
+Ref grad_over_time(Graph *g, const Node *n, int64_t steps, const bool *stacked,
+                   const Ref *src) {
+    Pool *p = g->pool;
+    Eq *e = NEW(g->arena, 1, Eq);
+    Dim *ext = NEW(g->arena, n->eq->nidx + 1, Dim);
+    const Ix **map = NEW(g->arena, n->eq->nidx + 1, const Ix *);
+    const Ix **store = NEW(g->arena, n->eq->nout, const Ix *);
+    *e = *n->eq;
+    int at = e->scatter ? 0 : e->nfree;
+    at += at < e->nidx && e->ext[at].batch;
+    for (int i = 0; i < e->nidx; i++) {
+        map[i] = ix_var(p, i + (i >= at));
+        ext[i + (i >= at)] = e->ext[i];
+    }
+    ext[at] = (Dim){steps, false};
+    Lift l = {stacked, ix_var(p, at)};
+    for (int d = 0; d < e->nout; d++)
+        store[d] = lift_ix(p, ix_subst(p, e->store[d], e->nidx, map, NULL), &l);
+    e->body = x_rewrite(p, x_subst(p, e->body, e->nidx, map, NULL), lift_expr, &l);
+    e->nidx++;
+    e->nfree += e->scatter;
+    e->ext = ext;
+    e->store = store;
+    e->fold = FOLD_SUM;
+    if (!e->scatter)
+        eq_set_order(e);
+    return graph_eq(g, e, &n->types[0], n->nsrc, src);
+}
