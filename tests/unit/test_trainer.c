@@ -1,0 +1,408 @@
+/* Training: the loss falls, the same seed gives the same bits, resumed or on more threads,
+ * and what happens when things go wrong. */
+#define _POSIX_C_SOURCE 200809L
+#include "tests/unit/train_case.h"
+#include "train/progress.h"
+#include "train/weights.h"
+
+#include <math.h>
+
+/* y = 3a - 2b + 1 with classes by its sign, a and b far from 0 and 1. */
+static void put_table(Folder *f, int n) {
+    Text t = {0};
+    unsigned r = 1;
+    text_printf(&t, "a,b,y,kind\n");
+    for (int i = 0; i < n; i++) {
+        int a = (int)((r = r * 1664525u + 1013904223u) >> 24);
+        int b = (int)((r = r * 1664525u + 1013904223u) >> 24);
+        text_printf(&t, "%d,%g,%g,%d\n", a, b / 256.0, (3 * a - 2 * b) / 256.0 + 1, a > b);
+    }
+    folder_put(f, "d.csv", t.s, t.n);
+    text_free(&t);
+}
+
+static const char regression[] =
+    "kiln: 1\n"
+    "data: {train: d.csv, target: y, columns: [a, b, y], valid: 20%}\n"
+    "model:\n"
+    "  inputs: {x: [2]}\n"
+    "  layers: [standardize, linear: 8, tanh, dropout: 0.1, linear: 1]\n"
+    "train: {loss: mse, optimizer: {adam: 0.02}, batch: 7, epochs: 4, metrics: [mae],\n"
+    "        schedule: {cosine: {warmup: 5 steps}}}\n";
+
+static const char classes[] =
+    "kiln: 1\n"
+    "data: {train: d.csv, target: kind, columns: [a, b], valid: last 20%, test: d.csv}\n"
+    "model:\n"
+    "  inputs: {x: [2]}\n"
+    "  layers: [standardize, linear: 8, batch_norm, relu, linear: {units: 2, name: out}]\n"
+    "  outputs: {kind: {as: softmax}}\n"
+    "train: {loss: cross_entropy, optimizer: {sgd: {lr: 0.1, momentum: 0.9}}, batch: 16,\n"
+    "        epochs: 6, metrics: [accuracy], stop: {metric: valid.accuracy, patience: 2}}\n";
+
+static const char pictures[] =
+    "kiln: 1\n"
+    "data: {train: {images: i.idx, labels: l.idx}}\n"
+    "model:\n"
+    "  inputs: {image: {shape: [1, 4, 4], dtype: u8}}\n"
+    "  layers: [scale: {mul: 1/255}, conv2d: {filters: 4, kernel: 3}, relu, flatten, linear: 2]\n"
+    "train: {loss: cross_entropy, optimizer: {adam: 0.05}, batch: 8, steps: 30}\n";
+
+static ExecOptions backend(void) {
+    return (ExecOptions){.backend = exec_has_jit() ? EXEC_JIT : EXEC_INTERP};
+}
+
+static Session *session(Model *m, int threads) {
+    SessionOptions o = {.program = {.training = true, .threads = threads, .only = TRAINER_ENTRIES},
+                        .exec = backend()};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    Session *s = session_open(m, &o);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    return s;
+}
+
+/* Training of a model in the folder `run`; ends before step `most` of this call. */
+typedef struct {
+    Folder *f;
+    const char *text;
+    int threads;
+    int nset;
+    const char *const *set;
+    const char *run;
+    bool resume;
+    int most;                          /* 0: no end */
+} Job;
+
+static bool enough(void *user) {
+    int *left = user;
+    return --*left < 0;
+}
+
+static TrainResult train(const Job *j) {
+    Model *m = folder_model(j->f, j->text, j->nset, j->set);
+    Session *s = session(m, j->threads);
+    Data data;
+    TrainResult result;
+    int left = j->most;
+    TrainOptions o = {.run = j->run ? folder_file(j->f, j->run) : NULL, .resume = j->resume,
+                      .stop = j->most ? enough : NULL, .user = &left};
+    CU_ASSERT_TRUE_FATAL(data_open(j->f->arena, m, &data));
+    trainer_run(s, &data, &o, &result);
+    session_close(s);
+    return result;
+}
+
+static void loss_falls(void) {
+    Folder *f = folder_open();
+    put_table(f, 200);
+    TrainResult r = train(&(Job){f, regression, 1, 1, (const char *[]){"train.epochs=20"}, 0, 0, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
+    CU_ASSERT_EQUAL(r.epoch, 20);
+    CU_ASSERT_EQUAL(r.step, 20 * 23);
+    CU_ASSERT_EQUAL(r.nmetric, 2);
+    CU_ASSERT_TRUE(r.validated && r.valid[0] < 0.1 && r.valid[1] < 0.3);
+    r = train(&(Job){f, classes, 1, 0, NULL, "run", 0, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
+    CU_ASSERT_TRUE(r.valid[1] > 0.85 && r.tested && r.test[1] > 0.85);
+    UNIT_SAME(f->said.n ? f->said.s : "", "");
+    folder_close(f);
+}
+
+static void put_pictures(Folder *f, int n) {
+    uint8_t *image = NEW(f->arena, 16 * n, uint8_t), *label = NEW(f->arena, n, uint8_t);
+    for (int i = 0; i < n; i++) {      /* a line across, or down */
+        label[i] = (uint8_t)(i % 2);
+        for (int k = 0; k < 4; k++)
+            image[16 * i + (i % 2 ? 4 * k + i / 2 % 4 : 4 * (i / 2 % 4) + k)] = 255;
+    }
+    folder_idx(f, "i.idx", (const int[]){n, 4, 4, 0}, image);
+    folder_idx(f, "l.idx", (const int[]){n, 0}, label);
+}
+
+static void learns_pictures(void) {
+    Folder *f = folder_open();
+    put_pictures(f, 60);
+    TrainResult r = train(&(Job){f, pictures, 1, 0, NULL, "run", 0, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
+    CU_ASSERT_EQUAL(r.step, 30);       /* 8 steps an epoch: the fourth is cut short */
+    CU_ASSERT_EQUAL(r.epoch, 4);
+    CU_ASSERT_TRUE(r.train[0] < 0.3);
+    folder_close(f);
+}
+
+static const char *const outputs[] = {"weights.safetensors", "checkpoint.safetensors"};
+
+static void same_files(Folder *f, const char *a, const char *b) {
+    for (size_t i = 0; i < COUNT(outputs); i++)
+        CU_ASSERT_TRUE(folder_same(f, arena_printf(f->arena, "%s/%s", a, outputs[i]),
+                                   arena_printf(f->arena, "%s/%s", b, outputs[i])));
+}
+
+static void same_seed(void) {
+    Folder *f = folder_open();
+    const char *seed = "train.seed=1";
+    put_table(f, 100);
+    train(&(Job){f, regression, 1, 0, NULL, "a", 0, 0});
+    train(&(Job){f, regression, 1, 0, NULL, "b", 0, 0});
+    train(&(Job){f, regression, 2, 0, NULL, "c", 0, 0});
+    train(&(Job){f, regression, 1, 1, &seed, "d", 0, 0});
+    same_files(f, "a", "b");
+    same_files(f, "a", "c");
+    CU_ASSERT_FALSE(folder_same(f, "a/weights.safetensors", "d/weights.safetensors"));
+    folder_close(f);
+}
+
+/* Stopped after some steps, and gone on with, until it is done. */
+static void resumed(const char *text, int threads) {
+    Folder *f = folder_open();
+    put_table(f, 100);
+    put_pictures(f, 60);
+    TrainResult straight = train(&(Job){f, text, threads, 0, NULL, "a", 0, 0}), r = {0};
+    int parts = 1;
+    r = train(&(Job){f, text, threads, 0, NULL, "b", false, 5});
+    CU_ASSERT_EQUAL(r.status, TRAIN_INTERRUPTED);
+    CU_ASSERT_EQUAL(r.step, 5);
+    for (; r.status == TRAIN_INTERRUPTED && parts < 30; parts++)
+        r = train(&(Job){f, text, threads, 0, NULL, "b", true, 4 + 3 * parts});
+    CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
+    CU_ASSERT_TRUE(parts > 2);
+    CU_ASSERT_EQUAL(r.step, straight.step);
+    CU_ASSERT_EQUAL(memcmp(r.valid, straight.valid, sizeof r.valid), 0);
+    same_files(f, "a", "b");
+    UNIT_SAME(f->said.n ? f->said.s : "", "");
+    folder_close(f);
+}
+
+static void resume(void) {
+    resumed(regression, 1);
+    resumed(classes, 1);
+    resumed(pictures, 1);
+}
+
+static void resume_threads(void) {
+    resumed(regression, 2);
+    resumed(pictures, 2);
+}
+
+/* Lines of the file; and the part of the line from `key` on. */
+static int lines(Folder *f, const char *name) {
+    size_t n;
+    int count = 0;
+    for (const char *s = folder_get(f, name, &n); *s; s++)
+        count += *s == '\n';
+    return count;
+}
+
+static void recorded(void) {
+    Folder *f = folder_open();
+    size_t n;
+    put_table(f, 100);
+    train(&(Job){f, regression, 1, 0, NULL, "run", 0, 30});    /* 12 steps an epoch */
+    CU_ASSERT_EQUAL(lines(f, "run/metrics.jsonl"), 2);
+    char *s = folder_get(f, "run/metrics.jsonl", &n);
+    CU_ASSERT_PTR_NOT_NULL(strstr(s, "{\"epoch\": 1, \"step\": 12, \"lr\": "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(s, "\"valid\": {\"loss\": "));
+    CU_ASSERT_PTR_NOT_NULL(strstr(s, "\"mae\": "));
+    /* what was written after the checkpoint is written anew */
+    folder_text(f, "run/metrics.jsonl", arena_printf(f->arena, "%s{\"epoch\": 9, \"step\": 99}\n"
+                                                     "{\"epoch\": 1", s));
+    train(&(Job){f, regression, 1, 0, NULL, "run", true, 0});
+    CU_ASSERT_EQUAL(lines(f, "run/metrics.jsonl"), 4);
+    CU_ASSERT_PTR_NULL(strstr(folder_get(f, "run/metrics.jsonl", &n), "\"step\": 99"));
+    folder_close(f);
+}
+
+static void diverges(void) {
+    Folder *f = folder_open();
+    const char *const set[] = {"train.optimizer={sgd: {lr: 1e30}}", "train.epochs=9"};
+    put_table(f, 100);
+    TrainResult r = train(&(Job){f, regression, 1, 2, set, "run", 0, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_DIVERGED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "error: training diverged: the loss is "));
+    CU_ASSERT_EQUAL(diag_errors(f->diag), 1);
+    size_t n;
+    CU_ASSERT_PTR_NOT_NULL(strstr(folder_get(f, "run/metrics.jsonl", &n), "\"diverged\": true"));
+    folder_close(f);
+}
+
+static void damaged(void) {
+    Folder *f = folder_open();
+    size_t n;
+    put_table(f, 100);
+    train(&(Job){f, classes, 1, 0, NULL, "run", 0, 8});
+    char *whole = folder_get(f, "run/checkpoint.safetensors", &n);
+    for (size_t i = 0; i < 3; i++) {
+        folder_put(f, "run/checkpoint.safetensors", whole, i * n / 4);
+        TrainResult r = train(&(Job){f, classes, 1, 0, NULL, "run", true, 0});
+        CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
+    }
+    CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "error: the file is cut off: got "));
+    folder_put(f, "run/checkpoint.safetensors", whole, n);
+    const char *set = "train.batch=8";
+    TrainResult r = train(&(Job){f, classes, 1, 1, &set, "run", true, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "run/checkpoint.safetensors: error: made with batch "
+                                  "16, the run that is to go on has 8\n"));
+    r = train(&(Job){f, classes, 1, 0, NULL, "none", true, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
+    folder_close(f);
+}
+
+static void early_stop(void) {
+    Folder *f = folder_open();
+    const char *const set[] = {"train.epochs=100", "train.optimizer={sgd: {lr: 0}}"};
+    Tensors list = {0};
+    Metas meta = {0};
+    put_table(f, 100);
+    TrainResult r = train(&(Job){f, classes, 1, 2, set, "run", 0, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
+    CU_ASSERT_TRUE(r.stopped_early && r.best && r.epoch < 100);
+    CU_ASSERT_EQUAL(r.epoch, r.best_epoch + 2);
+    CU_ASSERT_TRUE(safetensors_read(f->arena, diag_nowhere(f->diag),
+                                    folder_file(f, "run/weights.safetensors"), &list, &meta));
+    UNIT_SAME(metas_find(&meta, "weights"), "best");
+    UNIT_SAME(metas_find(&meta, "epoch"), arena_printf(f->arena, "%d", (int)r.best_epoch));
+    CU_ASSERT_PTR_NOT_NULL(metas_find(&meta, "valid.accuracy"));
+    CU_ASSERT_PTR_NULL(tensors_find(&list, "out.weight.momentum"));
+
+    const char *none = "data.valid=";
+    r = train(&(Job){f, classes, 1, 1, &none, NULL, 0, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "'valid.accuracy' is watched, but"));
+    folder_close(f);
+}
+
+/* The run's model stands for itself: another folder, the same data. */
+static void run_is_model(void) {
+    Folder *f = folder_open();
+    size_t n;
+    put_table(f, 100);
+    train(&(Job){f, classes, 1, 0, NULL, "deep/run", 0, 4});
+    ModelOptions o = {.path = folder_file(f, "deep/run/model.yaml"), .training = true};
+    Model *m = model_load(f->arena, f->diag, &o);
+    Data data;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    CU_ASSERT_TRUE(data_open(f->arena, m, &data));
+    CU_ASSERT_EQUAL(data.train.n, 80);
+    CU_ASSERT_EQUAL(m->set.train.batch, 16);
+    CU_ASSERT_PTR_NOT_NULL(strstr(folder_get(f, "deep/run/model.yaml", &n), f->path));
+    UNIT_SAME(f->said.n ? f->said.s : "", "");
+    folder_close(f);
+}
+
+static void standardized(void) {
+    Folder *f = folder_open();
+    Data data;
+    const char *set = "data.valid=last 50%";
+    folder_text(f, "d.csv", "a,b,y,kind\n1,5,0,0\n3,5,0,1\n1000,0,0,0\n1000,0,0,0\n");
+    Model *m = folder_model(f, classes, 1, &set);
+    Session *s = session(m, 1);
+    TrainOptions o = {.run = NULL};
+    TrainResult r;
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data));
+    CU_ASSERT_EQUAL(trainer_run(s, &data, &o, &r), TRAIN_DONE);
+    Tensors all = session_tensors(f->arena, s, PART_STATE);
+    const float *mean = tensors_find(&all, "standardize.mean")->data;
+    const float *std = tensors_find(&all, "standardize.std")->data;
+    CU_ASSERT_EQUAL(mean[0], 2);
+    CU_ASSERT_EQUAL(mean[1], 5);
+    CU_ASSERT_EQUAL(std[0], 1);
+    CU_ASSERT_EQUAL(std[1], 1);        /* not 0: all are the same */
+    session_close(s);
+    folder_close(f);
+}
+
+static void predicted(void) {
+    Folder *f = folder_open();
+    Data data;
+    size_t n;
+    put_table(f, 37);
+    Model *m = folder_model(f, classes, 0, NULL);
+    SessionOptions so = {.program = {.training = true, .only = "init,forward,loss"}, .exec = backend()};
+    Session *s = session_open(m, &so);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data) && session_init(s, 3));
+    Examples all = examples_all(&data.file[0]);
+    PredictOptions o = {.path = folder_file(f, "o.csv")};
+    CU_ASSERT_TRUE(predict_write(s, &all, &o));
+    CU_ASSERT_EQUAL(lines(f, "o.csv"), 38);
+    char *at = folder_get(f, "o.csv", &n);
+    CU_ASSERT_EQUAL(strncmp(at, "kind_0,kind_1\n", 14), 0);
+    o.path = folder_file(f, "o.npy");
+    CU_ASSERT_TRUE(predict_write(s, &all, &o));
+    const float *array = (const float *)(const void *)(folder_get(f, "o.npy", &n) + 128);
+    CU_ASSERT_EQUAL_FATAL(n, 128 + 37 * 2 * sizeof(float));
+    at += 14;
+    double right = 0;
+    for (int i = 0; i < 37; i++) {
+        float x = strtof(at, &at), y = strtof(at + 1, &at);
+        const int32_t *kind = (const int32_t *)(const void *)data.file[0].field[1].data;
+        CU_ASSERT_EQUAL(x, array[2 * i]);
+        CU_ASSERT_EQUAL(y, array[2 * i + 1]);
+        CU_ASSERT_TRUE(fabs((double)x + (double)y - 1) < 1e-6);
+        right += (y > x) == kind[i];
+    }
+    double value[MAX_METRICS];
+    CU_ASSERT_EQUAL(predict_evaluate(s, &all, value), 2);
+    CU_ASSERT_TRUE(fabs(value[1] - right / 37) < 1e-6);
+    session_close(s);
+    folder_close(f);
+}
+
+static void sampled(void) {
+    Folder *f = folder_open();
+    Data data;
+    size_t n;
+    static const char *const statistics[] = {"mean", "std", "q05", "q50", "q95"};
+    put_table(f, 30);
+    Model *m = folder_model(f, regression, 0, NULL);
+    SessionOptions so = {.program = {.training = true, .only = "init,sample"}, .exec = backend()};
+    Session *s = session_open(m, &so);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data) && session_init(s, 3));
+    Examples all = examples_all(&data.file[0]);
+    PredictOptions o = {.path = folder_file(f, "o.csv"), .samples = 50,
+                        .report = {COUNT(statistics), (const char **)(uintptr_t)statistics}};
+    CU_ASSERT_TRUE(predict_write(s, &all, &o));
+    char *at = folder_get(f, "o.csv", &n);
+    CU_ASSERT_EQUAL(strncmp(at, "linear_2.mean,linear_2.std,linear_2.q05,", 40), 0);
+    at = strchr(at, '\n');
+    for (int i = 0; i < 30; i++) {
+        double x[5];
+        for (int k = 0; k < 5; k++)
+            x[k] = strtod(at + 1, &at);
+        CU_ASSERT_TRUE(x[1] > 0 && x[2] <= x[3] && x[3] <= x[4]);
+        CU_ASSERT_TRUE(x[2] <= x[0] && x[0] <= x[4]);
+    }
+    session_close(s);
+    folder_close(f);
+}
+
+static void progress(void) {
+    Folder *f = folder_open();
+    Text t = {0};
+    const double metrics[] = {0.41, 0.87};
+    Model *m = folder_model(f, classes, 0, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    Progress p = {.m = m, .columns = 80};
+    Record r = {.epoch = 3, .epochs = 30, .nmetric = 2, .train = metrics};
+    progress_text(&t, &p, &r, 744, 1200, 4.1);
+    UNIT_SAME(t.s, "epoch 3/30  62%|██████▎   | 744/1200 [00:04<00:02, 181 it/s] loss=0.41 acc=0.87");
+    text_free(&t);
+    t = (Text){0};
+    p.columns = 40;
+    progress_text(&t, &p, &r, 1200, 1200, 4000);
+    UNIT_SAME(t.s, "epoch 3/30 100%|█████| 1200/1200 [1:06:40<00:00, 0.3 it/s] loss=0.41 acc=0.87");
+    text_free(&t);
+    folder_close(f);
+}
+
+static const UnitTest tests[] = {
+    {"loss_falls", loss_falls}, {"learns_pictures", learns_pictures}, {"same_seed", same_seed},
+    {"resume", resume}, {"resume_threads", resume_threads}, {"recorded", recorded},
+    {"diverges", diverges}, {"damaged", damaged}, {"early_stop", early_stop},
+    {"run_is_model", run_is_model}, {"standardized", standardized}, {"predicted", predicted},
+    {"sampled", sampled}, {"progress", progress},
+};
+
+int main(void) { return unit_main("trainer", tests, COUNT(tests)); }
