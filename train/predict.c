@@ -52,6 +52,7 @@ typedef struct {
     const Examples *e;
     const PredictOptions *o;
     int entry;
+    int64_t samples;                   /* 1: one run of `forward` */
     int ncolumn;
     Column *column;
     void **in, **out;
@@ -82,7 +83,7 @@ static void add_column(Predict *p, int i, const char *statistic) {
 }
 
 static void add_columns(Predict *p) {
-    bool sampled = p->o->samples > 1;
+    bool sampled = p->samples > 1;
     for (int i = 0; i < p->s->program->entry[p->entry].nout; i++) {
         for (int k = 0; sampled && k < p->o->report.n; k++)
             add_column(p, i, p->o->report.item[k]);
@@ -131,21 +132,21 @@ static void keep_draw(Predict *p, int64_t k, int64_t rows) {
         const float *from = p->out[i];
         int64_t count = rows * count_of(&output(p, i)->type);
         for (int64_t j = 0; j < count; j++)
-            p->draws[i][j * p->o->samples + k] = from[j];
+            p->draws[i][j * p->samples + k] = from[j];
     }
 }
 
 static void sort_draws(Predict *p, int64_t rows) {
     for (int i = 0; i < p->s->program->entry[p->entry].nout; i++)
         for (int64_t j = 0; j < rows * count_of(&output(p, i)->type); j++)
-            qsort(p->draws[i] + j * p->o->samples, (size_t)p->o->samples, sizeof(float), by_value);
+            qsort(p->draws[i] + j * p->samples, (size_t)p->samples, sizeof(float), by_value);
 }
 
 /* --- batches --- */
 
 /* Sample k of batch b has a step of its own, so that all draws differ. */
 static bool run_batch(Predict *p, int64_t batch, int64_t rows) {
-    int64_t samples = p->o->samples > 1 ? p->o->samples : 1;
+    int64_t samples = p->samples;
     for (int64_t k = 0; k < samples; k++) {
         session_random(p->s, p->o->seed, (uint32_t)(batch * samples + k));
         if (!session_run(p->s, p->entry, rows, (const void *const *)p->in, p->out))
@@ -166,8 +167,8 @@ static void keep_batch(Predict *p, int64_t at, int64_t rows) {
         if (!c->statistic)
             memcpy(to, p->out[c->output], (size_t)(n * bytes));
         for (int64_t j = 0; c->statistic && j < n; j++) {
-            const float *draw = p->draws[c->output] + j * p->o->samples;
-            ((float *)(void *)to)[j] = (float)statistic(c->statistic, draw, p->o->samples);
+            const float *draw = p->draws[c->output] + j * p->samples;
+            ((float *)(void *)to)[j] = (float)statistic(c->statistic, draw, p->samples);
         }
     }
 }
@@ -177,8 +178,8 @@ static bool run_all(Predict *p) {
     p->in = examples_buffers(p->arena, p->e->set, most);
     p->out = session_outputs(p->arena, p->s, p->entry);
     p->draws = NEW(p->arena, nout + 1, float *);
-    for (int i = 0; i < nout && p->o->samples > 1; i++)
-        p->draws[i] = NEW(p->arena, most * count_of(&output(p, i)->type) * p->o->samples, float);
+    for (int i = 0; i < nout && p->samples > 1; i++)
+        p->draws[i] = NEW(p->arena, most * count_of(&output(p, i)->type) * p->samples, float);
     for (int64_t at = 0, rows, batch = 0; at < p->e->n; at += rows, batch++) {
         rows = p->e->n - at < most ? p->e->n - at : most;
         examples_copy(p->e, NULL, at, rows, p->e->set->ninput, p->in);
@@ -265,6 +266,7 @@ bool predict_write(Session *s, const Examples *e, const PredictOptions *o) {
     bool npy = len > 4 && !strcmp(o->path + len - 4, ".npy");
     bool sampled = o->samples > 1 && program_entry(s->program, "sample") >= 0;
     Predict p = {.arena = temp, .s = s, .e = e, .o = o,
+                 .samples = sampled ? o->samples : 1,
                  .entry = session_entry(s, sampled ? "sample" : "forward")};
     add_columns(&p);
     Loc loc = diag_nowhere(s->model->diag);
