@@ -1,0 +1,60 @@
+/* kiln predict: outputs for examples, as a table or an array. */
+#include <string.h>
+
+
+#include "tools/tool.h"
+#include "train/predict.h"
+
+/* The examples of -d, or the model's test data. */
+static bool load(Tool *t, Dataset *set) {
+    const Args *a = t->args;
+    const Model *m = t->model;
+    if (a->data.n) {
+        DataFiles files = dataset_files(a->data.item[0]);
+        return dataset_load(t->arena, m, &files, NULL, false, set);
+    }
+    const DataFiles *test = &m->set.data.test;
+    if (test->csv || test->images)
+        return dataset_load(t->arena, m, test, "test", false, set);
+    return diag_error((Loc){m->source, 0, 0}, "the model names no test data: -d FILE");
+}
+
+static bool run(Tool *t, const ProgramOptions *o) {
+    const Args *a = t->args;
+    PredictOptions p = {.path = a->out, .samples = t->model->set.predict.samples,
+                        .report = t->model->set.predict.report};
+    SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
+    Dataset set;
+    if (!load(t, &set))
+        return false;
+    if (p.samples > 1 && !t->model->random)
+        p.samples = 1;
+    s.program.only = p.samples > 1 ? "init,sample" : "init,forward";
+    Session *session = session_open(t->model, &s);
+    Examples all = examples_all(&set);
+    bool ok = session && tool_seed(t, &p.seed) && tool_read_weights(t, session) &&
+              predict_write(session, &all, &p);
+    session_close(session);
+    return ok;
+}
+
+int command_predict(const Args *args) {
+    enum { BATCH = 64 };
+    Tool *t = tool_new(args);
+    ProgramOptions o = {0};
+    uint64_t seed;
+    if (!args->out || !tool_weights(t) || args->data.n > 1) {
+        usage_error(!args->out          ? "predict: -o FILE is missing; - is standard output"
+                    : args->data.n > 1 ? "predict: only one -d FILE"
+                                       : "predict: weights are missing: -w FILE, or give a RUN");
+        return tool_usage(t);
+    }
+    if (args->backend && strcmp(args->backend, "interp64") == 0) {
+        usage_error("predict: give --backend jit, c or interp; the oracle is for kiln run");
+        return tool_usage(t);
+    }
+    if (!tool_options(t, &o) || !tool_seed(t, &seed))
+        return tool_usage(t);
+    bool ok = tool_model(t, false, args->batch > 0 ? args->batch : BATCH) && run(t, &o);
+    return tool_end(t, ok);
+}
