@@ -1,5 +1,5 @@
 /* The public library: kiln.h over models and sessions. */
-#include "include/kiln/kiln.h"
+#include <kiln/kiln.h>
 
 #include <stdlib.h>
 #include <string.h>
