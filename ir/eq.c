@@ -107,9 +107,9 @@ static void unit_read(const Expr *e, void *user) {
     u->found |= last->n == 1 && ix_coef(last, u->var) == 1;
 }
 
-static bool row_reduction(const Eq *e) {
+bool eq_row_sum(const Eq *e) {
     Unit u = {e->nidx - 1, false};
-    if (e->fold != FOLD_SUM || eq_terms(e) < LANES || contraction(e))
+    if (e->fold != FOLD_SUM || e->nidx == e->nfree || contraction(e))
         return false;
     x_visit(e->body, unit_read, &u);
     return u.found;
@@ -152,7 +152,7 @@ void eq_set_order(Eq *e) {
         e->chunk = eq_terms(e);
         return;
     }
-    e->order = row_reduction(e) ? ORDER_LANES : ORDER_SERIAL;
+    e->order = eq_row_sum(e) && eq_terms(e) >= LANES ? ORDER_LANES : ORDER_SERIAL;
     e->chunk = chunk_terms(e, e->order == ORDER_LANES ? LANES_CHUNK : SERIAL_CHUNK);
     e->parts = eq_terms(e) > PART_TERMS ? PARTS : 1;
 }

@@ -58,6 +58,7 @@ typedef struct Eq {
  * uses some free index: the other is used again for each of its values. ORDER_SERIAL: all
  * else. Maxima and minima are one chunk and one part: no order changes them. */
 void eq_set_order(Eq *e);
+bool eq_row_sum(const Eq *e);          /* ORDER_LANES, had it terms enough */
 Box eq_box(const Eq *e);
 int64_t eq_terms(const Eq *e);         /* reduced points at the batch's bound */
 double fold_identity(Fold f, DType t); /* 0, -inf, +inf, 1 (integers: their extremes) */

@@ -221,7 +221,7 @@ static void print_call(Text *out, const Program *p, const Call *c, int *indent) 
     switch (c->kind) {
     case C_KERNEL: {
         const Kernel *k = p->kernel[c->kernel];
-        text_printf(out, "%*s%s(", *indent, "", k->name);
+        text_printf(out, "%*s%s(", *indent, "", k->name ? k->name : "?");
         for (int i = 0, arg = 0; i < k->nbuf; i++) {
             if (k->buf[i].kind != BUF_ARG)
                 continue;

@@ -21,7 +21,7 @@ bool fuse_plain(const Node *n) {
 
 bool fuse_contraction(const Node *n) {
     return n->kind == N_EQ && n->eq->nidx > n->eq->nfree && n->eq->order == ORDER_SERIAL &&
-           n->eq->fold == FOLD_SUM && !n->eq->scatter;
+           n->eq->fold == FOLD_SUM && !n->eq->scatter && !eq_row_sum(n->eq);
 }
 
 static void count_calls(const Expr *e, void *user) {
