@@ -24,6 +24,7 @@ typedef struct Settings {
     struct {
         DataFiles train, valid, test;
         Part part;                     /* of `train` to validate on; size 0: none */
+        bool shuffle;                  /* a new order in each epoch; else the files' */
         Words target, columns;         /* CSV: label columns; all columns in order */
     } data;
     struct {

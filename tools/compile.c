@@ -5,7 +5,7 @@
 #include "codegen/c.h"
 #include "runtime/krt.h"
 #include "tools/tool.h"
-#include "train/dataset.h"
+#include "train/data.h"
 #include "train/schedule.h"
 
 typedef struct {
@@ -49,7 +49,7 @@ static void find_rate(Compile *c) {
     Schedule s;
     bool known = schedule_make(&m->set, 0, &s);
     if (!known && all_there(c->tool, &m->set.data.train))
-        known = schedule_make(&m->set, dataset_count(m), &s);
+        known = schedule_make(&m->set, data_count(m), &s);
     if (known)
         schedule_c(&c->lr, &s);
     else
@@ -109,6 +109,8 @@ static bool build(Compile *c, ProgramOptions *o) {
     if (o->training)
         find_rate(c);
     if (tool_weights(c->tool)) {
+        if (!o->training)
+            o->only = "forward,sample"; /* nothing is left to be drawn by lot */
         if (!load(c, o))
             return false;
         c->program = c->session->program;

@@ -14,10 +14,19 @@ static int by_number(const void *a, const void *b) {
     return (*x > *y) - (*x < *y);
 }
 
+static int64_t part_of(const Part *part, int64_t n) {
+    return (int64_t)floor(part->size * (double)n + 0.5);
+}
+
+int64_t data_count(const Model *m) {
+    int64_t n = dataset_count(m);
+    return n - part_of(&m->set.data.part, n);
+}
+
 /* The first rows of an order by lot, or the last rows, become the validation part. */
 static bool split(Arena *a, const Model *m, Data *d) {
     const Part *part = &m->set.data.part;
-    int64_t n = d->train.n, take = (int64_t)floor(part->size * (double)n + 0.5);
+    int64_t n = d->train.n, take = part_of(part, n);
     const Tree *t = tree_find(tree_find(m->tree, "data"), "valid");
     if (take < 1 || take >= n)
         return diag_error(t ? t->loc : diag_nowhere(m->diag), "data.valid: %g%% of %lld examples "

@@ -18,6 +18,7 @@ typedef struct Data {
 /* Everything that the model's `data` names; the part to validate on is drawn from the
  * training seed, or holds the last rows. */
 bool data_open(Arena *a, const Model *m, Data *out);
+int64_t data_count(const Model *m);    /* examples to train on, quickly; 0 after an error */
 Examples examples_all(const Dataset *set);
 /* The order of an epoch, 0 the first: it depends on seed, epoch and n alone. */
 void examples_shuffle(int64_t *order, int64_t n, uint64_t seed, int64_t epoch);

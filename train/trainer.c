@@ -140,7 +140,8 @@ static TrainStatus run_step(Trainer *t) {
     session_random(t->s, (uint64_t)s->seed, (uint32_t)s->step);
     session_rate(t->s, lr);
     t->lr = (double)lr;
-    examples_copy(&t->data->train, t->order, from, n, t->data->train.set->nfield, t->in);
+    examples_copy(&t->data->train, t->set->data.shuffle ? t->order : NULL, from, n,
+                  t->data->train.set->nfield, t->in);
     if (!session_run(t->s, t->step, n, (const void *const *)t->in, t->out_of))
         return TRAIN_FAILED;
     for (int i = 0; i < t->nmetric; i++)
