@@ -5,6 +5,7 @@
  * A node joins the kernel of one of its sources when its leading free loops are those
  * open at that kernel's end, and what it reads there it reads at its own place in them. */
 #include "passes/fuse.h"
+#include "passes/lower.h"
 
 #include <string.h>
 
@@ -177,8 +178,8 @@ static bool join(Fuse *f, Node *n, int number) {
     Group *k = &f->group[number];
     const Node *last = k->member[k->n - 1];
     const Eq *own = n->eq;
-    bool contraction = fuse_contraction(n);
-    if (k->n == MAX_MEMBERS || last->eq->scatter || contraction || makes_cycle(f, n, number))
+    bool alone = last->eq->scatter || fuse_contraction(n) || lower_is_view(f->g, last);
+    if (k->n == MAX_MEMBERS || alone || makes_cycle(f, n, number))
         return false;
     n->eq = aligned(f, k, n);
     int most = n->eq->nfree < last->eq->nfree ? n->eq->nfree : last->eq->nfree;
@@ -195,8 +196,10 @@ static bool join(Fuse *f, Node *n, int number) {
     return false;
 }
 
+/* A view has no code: it stays alone, so that it is no kernel's. */
 static void place(Fuse *f, Node *n) {
-    for (int s = n->nsrc; s-- > 0 && !n->eq->scatter;) {
+    bool alone = n->eq->scatter || lower_is_view(f->g, n);
+    for (int s = n->nsrc; s-- > 0 && !alone;) {
         const Node *src = n->src[s].node;
         if (src->kind == N_EQ && src->kernel >= 0 && join(f, n, src->kernel))
             return;
