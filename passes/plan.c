@@ -97,12 +97,12 @@ static bool leaf_place(Plan *pl, const Node *n, Place *out) {
 
 /* --- in place --- */
 
-typedef struct { int read, write; bool ok; const Ix *at; } Overlap;
+typedef struct { int read, write; bool ok, stored; const Ix *at; } Overlap;
 
 static void check_read(const Expr *e, void *user) {
     Overlap *o = user;
     if (e->kind == X_READ && e->u.slot == o->read)
-        o->ok &= e->lanes == 1 && e->sub[0] == o->at;
+        o->ok &= e->lanes == 1 && e->sub[0] == o->at && !o->stored;
 }
 
 static void ix_reads_slot(const Ix *x, int slot, bool *yes) {
@@ -136,6 +136,7 @@ static void check_stmts(const Stmt *s, Overlap *o) {
         if (s->kind == S_STORE) {
             ix_reads_slot(s->at, o->read, &index);
             o->ok &= s->buf != o->read;
+            o->stored |= s->buf == o->write;
         }
         for (int i = 0; s->kind == S_IF && i < s->cond.n; i++)
             ix_reads_slot(s->cond.cmp[i].e, o->read, &index);
@@ -145,10 +146,11 @@ static void check_stmts(const Stmt *s, Overlap *o) {
 }
 
 /* May argument `read` live in the bytes of argument `write`? Scalar loops only: asked
- * before they are tiled. One store, and every read at its address. */
+ * before they are tiled. One store, and every read at its address and before it. */
 static bool in_place(const Kernel *k, int read, int write) {
     int stores = 0;
-    Overlap o = {read, write, k->buf[read].dtype == k->buf[write].dtype, NULL};
+    Overlap o = {.read = read, .write = write};
+    o.ok = k->buf[read].dtype == k->buf[write].dtype;
     o.at = store_address(k->body, write, &stores);
     if (stores != 1 || k->buf[write].read)
         return false;
