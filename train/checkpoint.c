@@ -101,8 +101,10 @@ static Metas metas(Arena *a, const TrainState *s) {
         const int64_t *x = (const void *)((const char *)s + whole[i].at);
         put(a, &list, whole[i].key, arena_printf(a, "%lld", (long long)*x));
     }
-    for (size_t i = 0; i < COUNT(real); i++)
-        put_real(a, &list, real[i].key, *(const double *)(const void *)((const char *)s + real[i].at));
+    for (size_t i = 0; i < COUNT(real); i++) {
+        const double *x = (const void *)((const char *)s + real[i].at);
+        put_real(a, &list, real[i].key, *x);
+    }
     for (int i = 0; i < MAX_METRICS; i++)
         put_real(a, &list, arena_printf(a, "sum%d", i), s->sum[i]);
     return list;

@@ -52,6 +52,10 @@ static bool fits(Trainer *t) {
     if (valid && !t->data->valid.n)
         return diag_error(key_loc(t, "stop"), "train.stop: '%s' is watched, but 'data' names no "
                           "examples to validate on", t->set->train.stop_metric);
+    if (t->set->train.batch > t->s->program->batch)
+        return diag_error(key_loc(t, "batch"), "train.batch: got %lld, the program takes batches "
+                          "of up to %lld", (long long)t->set->train.batch,
+                          (long long)t->s->program->batch);
     if (t->total > UINT32_MAX)
         return diag_error(key_loc(t, "epochs"), "got %lld steps in all, expected less than 2^32",
                           (long long)t->total);
@@ -72,9 +76,8 @@ static void prepare(Trainer *t) {
                             .examples = n};
     t->progress = (Progress){.out = t->o->log, .terminal = t->o->terminal, .m = t->s->model};
     schedule_make(t->set, n, &t->schedule);
-    if (t->nmetric > MAX_METRICS || t->set->train.batch > p->batch)
-        bug("trainer: %d metrics, batch %lld of a program for %lld", t->nmetric,
-            (long long)t->set->train.batch, (long long)p->batch);
+    if (t->nmetric > MAX_METRICS)
+        bug("%d metrics", t->nmetric);
 }
 
 static bool start(Trainer *t) {
@@ -91,8 +94,9 @@ static bool start_run(Trainer *t) {
     const char *run = t->o->run;
     if (!run)
         return true;
-    if (!t->o->resume && !(checkpoint_folder(t->s->model, run) &&
-                           checkpoint_weights(t->s, run, "last", &t->state) &&
+    if (!checkpoint_folder(t->s->model, run))
+        return false;
+    if (!t->o->resume && !(checkpoint_weights(t->s, run, "last", &t->state) &&
                            checkpoint_save(t->s, run, &t->state)))
         return false;
     t->records = records_open(t->arena, t->s->model,
@@ -249,9 +253,10 @@ static TrainStatus run_epochs(Trainer *t) {
 static bool run_test(Trainer *t) {
     if (!t->data->test.n)
         return true;
-    const char *file = t->o->run ? checkpoint_path(t->arena, t->o->run, "weights.safetensors") : NULL;
     Record r = record(t, t->state.epoch);
-    if (file && !weights_read(t->s, diag_nowhere(t->s->model->diag), file, 0, NULL))
+    if (t->o->run &&
+        !weights_read(t->s, diag_nowhere(t->s->model->diag),
+                      checkpoint_path(t->arena, t->o->run, "weights.safetensors"), 0, NULL))
         return false;
     if (!predict_evaluate(t->s, &t->data->test, t->out->test))
         return false;

@@ -106,7 +106,8 @@ static void put_gz(Folder *f, const char *to, const char *from) {
 static void idx_pair(void) {
     Folder *f = folder_open();
     Data data;
-    static const uint8_t image[] = {0, 1, 2, 3, 4, 5, 6, 7, 252, 253, 254, 255}, label[] = {2, 0, 1};
+    static const uint8_t image[] = {0, 1, 2, 3, 4, 5, 6, 7, 252, 253, 254, 255};
+    static const uint8_t label[] = {2, 0, 1};
     const char *set = "data.train={images: i.gz, labels: l.idx}";
     folder_idx(f, "i.idx", (const int[]){3, 2, 2, 0}, image);
     folder_idx(f, "l.idx", (const int[]){3, 0}, label);

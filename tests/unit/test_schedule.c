@@ -58,7 +58,8 @@ static void cosine(void) {
     Schedule k = make(&s);
     for (uint32_t i = 50; i < STEPS; i++) {
         double t = i < 250 ? (i - 50) / 200.0 : 1;
-        CU_ASSERT_TRUE(near(schedule_lr(&k, i), 0.01 + 0.09 * (1 + cos(3.141592653589793 * t)) / 2));
+        double expected = 0.01 + 0.09 * (1 + cos(3.141592653589793 * t)) / 2;
+        CU_ASSERT_TRUE(near(schedule_lr(&k, i), expected));
     }
     CU_ASSERT_FALSE(schedule_make(&s, 0, &k));
 }

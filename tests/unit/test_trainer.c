@@ -95,7 +95,8 @@ static TrainResult train(const Job *j) {
 static void loss_falls(void) {
     Folder *f = folder_open();
     put_table(f, 200);
-    TrainResult r = train(&(Job){f, regression, 1, 1, (const char *[]){"train.epochs=20"}, 0, 0, 0});
+    const char *set = "train.epochs=20";
+    TrainResult r = train(&(Job){f, regression, 1, 1, &set, NULL, 0, 0});
     CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
     CU_ASSERT_EQUAL(r.epoch, 20);
     CU_ASSERT_EQUAL(r.step, 20 * 23);
@@ -287,6 +288,23 @@ static void run_is_model(void) {
     CU_ASSERT_EQUAL(m->set.train.batch, 16);
     CU_ASSERT_PTR_NOT_NULL(strstr(folder_get(f, "deep/run/model.yaml", &n), f->path));
     UNIT_SAME(f->said.n ? f->said.s : "", "");
+
+    const char *set = "train.epochs=2";    /* what a run goes on with is written down */
+    TrainResult r = train(&(Job){f, classes, 1, 1, &set, "deep/run", true, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
+    CU_ASSERT_EQUAL(r.epoch, 2);
+    CU_ASSERT_PTR_NOT_NULL(strstr(folder_get(f, "deep/run/model.yaml", &n), "epochs: 2\n"));
+    folder_close(f);
+}
+
+static void no_folder(void) {
+    Folder *f = folder_open();
+    put_table(f, 100);
+    TrainResult r = train(&(Job){f, classes, 1, 0, NULL, "d.csv/run", 0, 0});
+    CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
+    CU_ASSERT_EQUAL(r.step, 0);
+    CU_ASSERT_EQUAL(diag_status(f->diag), 3);
+    CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "cannot make the folder 'd.csv/run': Not a directory"));
     folder_close(f);
 }
 
@@ -318,7 +336,8 @@ static void predicted(void) {
     size_t n;
     put_table(f, 37);
     Model *m = folder_model(f, classes, 0, NULL);
-    SessionOptions so = {.program = {.training = true, .only = "init,forward,loss"}, .exec = backend()};
+    SessionOptions so = {.program = {.training = true, .only = "init,forward,loss"},
+                         .exec = backend()};
     Session *s = session_open(m, &so);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data) && session_init(s, 3));
@@ -401,8 +420,8 @@ static const UnitTest tests[] = {
     {"loss_falls", loss_falls}, {"learns_pictures", learns_pictures}, {"same_seed", same_seed},
     {"resume", resume}, {"resume_threads", resume_threads}, {"recorded", recorded},
     {"diverges", diverges}, {"damaged", damaged}, {"early_stop", early_stop},
-    {"run_is_model", run_is_model}, {"standardized", standardized}, {"predicted", predicted},
-    {"sampled", sampled}, {"progress", progress},
+    {"run_is_model", run_is_model}, {"no_folder", no_folder}, {"standardized", standardized},
+    {"predicted", predicted}, {"sampled", sampled}, {"progress", progress},
 };
 
 int main(void) { return unit_main("trainer", tests, COUNT(tests)); }

@@ -27,7 +27,8 @@ static Tensor copied(Arena *a, const Tensor *t) {
 
 static Fixture fixture_open(void) {
     Fixture x = {.f = folder_open()};
-    SessionOptions o = {.program = {.training = true, .only = "init"}, .exec = {.backend = EXEC_INTERP}};
+    SessionOptions o = {.program = {.training = true, .only = "init"},
+                        .exec = {.backend = EXEC_INTERP}};
     Model *m = folder_model(x.f, text, 0, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     x.s = session_open(m, &o);
@@ -136,7 +137,8 @@ static void renamed(void) {
         x.list.item[i].name = arena_printf(x.f->arena, "model.%s_", kept[i]);
     }
     CU_ASSERT_TRUE(session_init(x.s, 6));
-    CU_ASSERT_TRUE(load(&x, 2, (const Rename[]){{"^model\\.", ""}, {"(bias|weight|mean|var)_$", "\\1"}}));
+    const Rename r[] = {{"^model\\.", ""}, {"(bias|weight|mean|var)_$", "\\1"}};
+    CU_ASSERT_TRUE(load(&x, 2, r));
     CU_ASSERT_TRUE(as_saved(&x));
     CU_ASSERT_FALSE(load(&x, 1, (const Rename[]){{"(", ""}}));
     CU_ASSERT_PTR_NOT_NULL(strstr(x.f->said.s, "rename: bad pattern '('"));
