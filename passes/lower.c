@@ -285,7 +285,7 @@ Ref lower_base(const Graph *g, Ref r) {
     return r;
 }
 
-static void lower_graph(Module *m, const Graph *g, Schedule *s) {
+void lower_graph(Module *m, const Graph *g, Schedule *s) {
     for (int i = 0; i < g->nnode;) {
         const Node *n = g->node[i];
         int end = i + 1;

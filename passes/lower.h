@@ -5,13 +5,14 @@
 #include "passes/pass.h"
 
 /* One launch of a kernel, or the borders of a scan's loop. */
+typedef struct { int64_t offset, stride; } Turn;   /* bytes: at the first turn, and per turn */
 typedef struct {
     CallKind kind;
     Kernel *kernel;
     int narg;                          /* one for each BUF_ARG, in order */
     Ref *arg;
+    Turn *turn;                        /* beside arg: where in it; NULL: all of it */
     int64_t times;                     /* C_LOOP */
-    bool reverse;
 } Launch;
 
 typedef struct Schedule { int n; Launch *launch; } Schedule;
@@ -63,6 +64,12 @@ const Expr *lower_reduce(Lower *l, const Node *n, const Ix **map, const Expr **a
 /* Does the node only rename the bytes of its source? Such nodes have no kernel. */
 bool lower_is_view(const Graph *g, const Node *n);
 Ref lower_base(const Graph *g, Ref r);             /* whose bytes r names */
+void lower_graph(Module *m, const Graph *g, Schedule *s);
 void lower_scan(Module *m, const Graph *g, const Node *n, Schedule *s);
+Kernel *lower_copy(Module *m, const Type *t);      /* its second argument becomes the first */
+
+/* May argument `read` live in the bytes of argument `write`? Then they may overlap from
+ * now on. For scalar loops: asked before they are tiled. */
+bool plan_share(Kernel *k, int read, int write);
 
 #endif

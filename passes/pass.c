@@ -55,8 +55,7 @@ static void dump(const Module *m, FILE *out) {
     text_free(&t);
 }
 
-/* A graph, then the bodies of its scans. */
-static bool run_graph(Module *m, const PassInfo *pass, Graph **g) {
+bool pass_graph(Module *m, const PassInfo *pass, Graph **g) {
     bool ok = pass->graph(m, g);
     for (int i = 0; ok && i < (*g)->nnode; i++) {
         Node *n = (*g)->node[i];
@@ -64,7 +63,7 @@ static bool run_graph(Module *m, const PassInfo *pass, Graph **g) {
             continue;
         Scan *s = NEW(m->arena, 1, Scan);
         *s = *n->scan;
-        ok = run_graph(m, pass, &s->body);
+        ok = pass_graph(m, pass, &s->body);
         n->scan = s;
     }
     return ok;
@@ -75,7 +74,7 @@ static bool run(Module *m, const PassInfo *pass) {
     switch (pass->on) {
     case ON_GRAPH:
         for (int i = 0; ok && i < m->ngraph; i++)
-            ok = run_graph(m, pass, &m->graph[i]);
+            ok = pass_graph(m, pass, &m->graph[i]);
         return ok;
     case ON_KERNEL:
         for (int i = 0; ok && i < m->program->nkernel; i++)

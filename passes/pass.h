@@ -55,6 +55,8 @@ typedef struct {
     bool verify;                       /* after each pass; a fault is a bug */
     bool timing;
 } PassOptions;
+/* An ON_GRAPH row on a graph, then on the bodies of its scans. */
+bool pass_graph(Module *m, const PassInfo *pass, Graph **g);
 /* All rows in order. NULL program only after a reported error. */
 bool passes_run(Module *m, const PassOptions *o);
 

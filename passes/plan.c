@@ -145,8 +145,7 @@ static void check_stmts(const Stmt *s, Overlap *o) {
     }
 }
 
-/* May argument `read` live in the bytes of argument `write`? Scalar loops only: asked
- * before they are tiled. One store, and every read at its address and before it. */
+/* One store, and every read before it, at its address. */
 static bool in_place(const Kernel *k, int read, int write) {
     int stores = 0;
     Overlap o = {.read = read, .write = write};
@@ -172,8 +171,12 @@ static int arg_of(const Launch *la, Ref r) {
     return -1;
 }
 
-static void overlap(Kernel *k, int a, int b) {
+bool plan_share(Kernel *k, int read, int write) {
+    int a = arg_slot(k, read), b = arg_slot(k, write);
+    if (!in_place(k, a, b))
+        return false;
     k->buf[a].restricted = k->buf[b].restricted = false;
+    return true;
 }
 
 /* --- results --- */
@@ -192,12 +195,8 @@ static bool slot_free(Plan *pl, const Result *r, int def, int write) {
         if (v->last > def)
             return false;
         int read = v->last == def ? arg_of(&pl->s->launch[def], v->ref) : -1;
-        if (read >= 0) {
-            Kernel *k = pl->s->launch[def].kernel;
-            if (!in_place(k, arg_slot(k, read), arg_slot(k, write)))
-                return false;
-            overlap(k, arg_slot(k, read), arg_slot(k, write));
-        }
+        if (read >= 0 && !plan_share(pl->s->launch[def].kernel, read, write))
+            return false;
     }
     return true;
 }
@@ -215,24 +214,8 @@ static Place result_place(Plan *pl, const Result *r, int output) {
 /* A launch that copies a value at the end of the entry. */
 static void add_copy(Plan *pl, Ref from, int result) {
     Module *m = pl->m;
-    Kernel *k = NEW(m->arena, 1, Kernel);
-    const Type *t = ref_type(from);
-    int64_t size = 1;
-    type_count(t, &size);
-    Buf b = {.kind = BUF_ARG, .dtype = t->dtype, .size = size, .restricted = true};
-    b.read = true;
-    kernel_buf(m->arena, k, b);
-    b.read = false;
-    b.written = true;
-    kernel_buf(m->arena, k, b);
-    int v = kernel_loop(k);
-    const Ix *at = ix_var(m->pool, v), *n = ix_const(m->pool, size);
-    if (t->rank && t->dim[0].batch)
-        n = ix_scale(m->pool, ix_batch(m->pool), size / t->dim[0].n);
-    k->body = stmt_for(m->arena, v, LOOP_FREE, ix_const(m->pool, 0), n, 1,
-                       stmt_store(m->arena, 1, at, x_read(m->pool, t->dtype, 0, 1, &at)));
-    k->work = 0;
-    Launch la = {.kind = C_KERNEL, .kernel = k, .narg = 2, .arg = NEW(m->arena, 2, Ref)};
+    Launch la = {.kind = C_KERNEL, .kernel = lower_copy(m, ref_type(from)), .narg = 2,
+                 .arg = NEW(m->arena, 2, Ref)};
     la.arg[0] = from;
     la.arg[1] = (Ref){NULL, result};   /* the result's own place */
     PUSH(m->arena, pl->s->launch, pl->s->n) = la;
@@ -260,6 +243,10 @@ static void place_results(Plan *pl) {
 
 /* --- values in the arena --- */
 
+static bool moves(const Launch *la, int arg) {
+    return la->turn && (la->turn[arg].offset || la->turn[arg].stride);
+}
+
 /* Values that die where another is born may hand over their bytes. */
 static void share_bytes(Plan *pl) {
     for (int i = 0; i < pl->nvalue; i++) {
@@ -271,16 +258,13 @@ static void share_bytes(Plan *pl) {
         for (int a = 0; a < la->narg && v->heir < 0; a++) {
             Value *d = la->arg[a].node ? find(pl, la->arg[a]) : NULL;
             if (!d || d == v || d->placed || d->last != v->def || d->bytes != v->bytes ||
-                d->def == v->def)
+                d->def == v->def || moves(la, a) || moves(la, write))
                 continue;
             bool taken = false;
             for (int j = 0; j < pl->nvalue; j++)
                 taken |= pl->value[j].heir == (int)(d - pl->value);
-            Kernel *k = la->kernel;
-            if (taken || !in_place(k, arg_slot(k, a), arg_slot(k, write)))
-                continue;
-            v->heir = (int)(d - pl->value);
-            overlap(k, arg_slot(k, a), arg_slot(k, write));
+            if (!taken && plan_share(la->kernel, a, write))
+                v->heir = (int)(d - pl->value);
         }
     }
 }
@@ -317,6 +301,30 @@ static void place_arena(Plan *pl, Entry *e) {
 
 /* --- the entry --- */
 
+/* What a loop uses and others make or use, and what it stacks, lives for all its turns. */
+static void outlive_loop(Plan *pl, int from, int to) {
+    for (int i = 0; i < pl->nvalue; i++) {
+        Value *v = &pl->value[i];
+        bool used = v->last >= from && v->def <= to;
+        if (!used || (v->def >= from && v->last <= to && v->ref.node->kind != N_SCAN))
+            continue;
+        v->def = v->def < from ? v->def : from;
+        v->last = v->last > to ? v->last : to;
+    }
+}
+
+static void outlive_loops(Plan *pl) {
+    for (int i = 0; i < pl->s->n; i++) {
+        int end = i, depth = 0;
+        do {
+            depth += pl->s->launch[end].kind == C_LOOP;
+            depth -= pl->s->launch[end].kind == C_END;
+        } while (depth > 0 && ++end < pl->s->n);
+        if (pl->s->launch[i].kind == C_LOOP)
+            outlive_loop(pl, i, end);
+    }
+}
+
 static void collect(Plan *pl) {
     for (int i = 0; i < pl->s->n; i++) {
         const Launch *la = &pl->s->launch[i];
@@ -325,6 +333,7 @@ static void collect(Plan *pl) {
             v->placed = leaf_place(pl, la->arg[a].node, &v->place);
         }
     }
+    outlive_loops(pl);
     for (int i = 0; i < pl->g->nresult; i++) {
         Ref base = lower_base(pl->g, pl->g->result[i].ref);
         Value *v = find(pl, base) ? find(pl, base) : touch(pl, base, 0);
@@ -334,6 +343,9 @@ static void collect(Plan *pl) {
 }
 
 static int add_kernel(Program *p, Kernel *k) {
+    for (int i = p->nkernel; i-- > 0;)
+        if (p->kernel[i] == k)         /* a step that stands beside its loop */
+            return i;
     PUSH(p->arena, p->kernel, p->nkernel) = k;
     return p->nkernel - 1;
 }
@@ -350,6 +362,8 @@ static void add_calls(Plan *pl, Entry *e) {
         for (int j = 0; j < la->narg; j++) {
             if (la->arg[j].node) {
                 c.arg[j] = find(pl, la->arg[j])->place;
+                c.arg[j].offset += la->turn ? la->turn[j].offset : 0;
+                c.arg[j].stride = la->turn ? la->turn[j].stride : 0;
                 continue;
             }
             int number = 0;            /* the copy's target */

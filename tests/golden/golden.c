@@ -44,8 +44,7 @@ static void print_schedule(Text *out, const Schedule *s) {
             loop_print(out, l->kernel);
             break;
         case C_LOOP:
-            text_printf(out, "loop %lld%s\n", (long long)l->times,
-                        l->reverse ? " reverse" : "");
+            text_printf(out, "loop %lld\n", (long long)l->times);
             break;
         case C_END:
             text_printf(out, "end\n");
@@ -131,7 +130,7 @@ static bool run_kernels(Golden *g, const PassInfo *p) {
 static bool run_row(Golden *g, const PassInfo *p) {
     switch (p->on) {
     case ON_GRAPH:
-        return p->graph(&g->m, &g->m.graph[0]);
+        return pass_graph(&g->m, p, &g->m.graph[0]);
     case ON_KERNEL:
         return g->kernel ? p->kernel(&g->m, g->kernel) : run_kernels(g, p);
     case ON_PROGRAM:
