@@ -123,6 +123,19 @@ static bool same_integers(const Expr *x) {
            !dtype_info[x->arg[0]->type].is_float;
 }
 
+/* Masks: a == b is a ^ 1 ^ b, a < b is a ^ 1 & b. */
+static void compare_masks(Emit *e, Text *out, const Expr *x) {
+    bool flip = x->fn != FN_ne;
+    const char *op = x->fn == FN_lt ? "&" : x->fn == FN_le ? "|" : "^";
+    text_printf(out, flip ? "(%s)((" : "(%s)(", c_type(e, BOOL, x->lanes));
+    c_expr(e, out, x->arg[0], PREC_ONE);
+    if (flip)
+        text_printf(out, " ^ splat_mask%d(1))", x->lanes);
+    text_printf(out, " %s ", op);
+    c_expr(e, out, x->arg[1], PREC_ONE);
+    text_printf(out, ")");
+}
+
 static void compare(Emit *e, Text *out, const Expr *x, const char *op, int prec) {
     const Expr *a = x->arg[0];
     if (same_integers(x)) {
@@ -132,7 +145,7 @@ static void compare(Emit *e, Text *out, const Expr *x, const char *op, int prec)
         else
             text_printf(out, "%s", truth);
     } else if (x->lanes > 1 && is_bool(a)) {
-        bug("comparison of bool vectors");
+        compare_masks(e, out, x);
     } else if (x->lanes > 1) {
         call(e, out, fn_info[x->fn].name, x, a);
     } else {

@@ -45,6 +45,15 @@ static const KernelText more_kernels[] = {
      "  %3[i0; $L, 1, $L] = select(or(%0[i0; $L, 1, $L], splat($L, %0[i0+9])),"
      " splat($L, 3:u8), splat($L, 250:u8))\n"
      "}\n"},
+    {"truth compared",
+     "arg %0 bool[100] in\n arg %1 bool[256] out\n arg %2 f32[64] in\n"
+     "for i0 = 0 to 64 step $L free {\n"
+     "  let v0 = lt(splat($L, 0:f32), %2[i0; $L, 1, $L])\n"
+     "  %1[i0; $L, 1, $L] = eq(%0[i0; $L, 1, $L], v0)\n"
+     "  %1[i0+64; $L, 1, $L] = ne(%0[i0; $L, 1, $L], v0)\n"
+     "  %1[i0+128; $L, 1, $L] = lt(v0, %0[i0; $L, 1, $L])\n"
+     "  %1[i0+192; $L, 1, $L] = and(le(v0, %0[i0+9; $L, 1, $L]), eq(v0, splat($L, 1:bool)))\n"
+     "}\n"},
     {"shared",
      "arg %0 f32[64] in restrict \"x\"\n arg %1 f32[64] out restrict \"x\"\n"
      "for i0 = 0 to 64 step $L free {\n"
