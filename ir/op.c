@@ -127,6 +127,8 @@ static Ref one_row(Rows *r, const char *from, const char *to, DType dtype) {
                      &type);
     if (!e)
         return (Ref){0};
+    if (e->scatter) /* its sums have the order of the normal form, from the first on */
+        e = eq_normalise(r->g->pool, e, &type);
     Ref ref = graph_eq(r->g, e, &type, r->n, r->ref);
     const char *name = result_name(a, from, to);
     add_operand(r, name, ref);
