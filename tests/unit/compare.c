@@ -150,7 +150,7 @@ int64_t compare_bits(DType t, const void *x, const void *y, int64_t count) {
     return -1;
 }
 
-static double error_of(DType t, const void *x, const void *ref, int64_t count) {
+double compare_error(DType t, const void *x, const void *ref, int64_t count) {
     double most = 0, size = 0;
     for (int64_t i = 0; i < count; i++) {
         double a = t == F32 ? ((const float *)x)[i] : ((const double *)x)[i];
@@ -245,7 +245,7 @@ bool compare_graph(Arena *a, const Graph *g, const Compare *c) {
         int64_t count = 0, at;
         type_count(&want[i].type, &count);
         if (c->fast && dtype_info[want[i].type.dtype].is_float) {
-            double err = error_of(want[i].type.dtype, got[i], want[i].data, count);
+            double err = compare_error(want[i].type.dtype, got[i], want[i].data, count);
             ok = err <= c->tolerance;
             if (!ok)
                 fprintf(stderr, "error %g of %s\n", err, g->result[i].name);

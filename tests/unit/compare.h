@@ -26,5 +26,7 @@ bool compare_graph(Arena *a, const Graph *g, const Compare *c);
 Program *compare_program(Arena *a, const Graph *g, const char *target, bool strict);
 /* The same bits, where any NaN equals any NaN. Returns the first difference, or -1. */
 int64_t compare_bits(DType t, const void *x, const void *y, int64_t count);
+/* max|x - ref| / max|ref| of floats; infinite where one alone is no number. */
+double compare_error(DType t, const void *x, const void *ref, int64_t count);
 
 #endif
