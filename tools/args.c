@@ -13,7 +13,7 @@ typedef struct {
     const char *name;
     OptKind kind;
     const char *value, *help;
-    size_t at;                         /* of the field in Args */
+    size_t at; /* of the field in Args */
 } Opt;
 
 static const Opt opts[] = {
@@ -41,7 +41,8 @@ bool usage_error(const char *fmt, ...) {
     return false;
 }
 
-bool usage_unknown(const char *what, const char *word, int n, const char *const *known) {
+bool usage_unknown(const char *what, const char *word, int n,
+                   const char *const *known) {
     const char *near = diag_nearest(word, known, (size_t)n);
     return near ? usage_error("unknown %s '%s'; did you mean '%s'?", what, word, near)
                 : usage_error("unknown %s '%s'", what, word);
@@ -68,18 +69,22 @@ void command_help(Text *out, const Command *c) {
         text_printf(out, "usage: kiln COMMAND [OPTIONS] ...\n\n");
         for (int i = 0; i < command_count; i++)
             text_printf(out, "  %-9s %s\n", command_list[i].name, command_list[i].what);
-        text_printf(out, "\n`kiln COMMAND --help` shows a command's options, `kiln --version` the "
-                    "version.\nRUN is a folder that `kiln train` left.\n");
+        text_printf(
+            out,
+            "\n`kiln COMMAND --help` shows a command's options, `kiln --version` the "
+            "version.\nRUN is a folder that `kiln train` left.\n");
         return;
     }
-    text_printf(out, "usage: kiln %s %s [OPTIONS]\n\n  %s\n\n", c->name, c->arguments, c->what);
+    text_printf(out, "usage: kiln %s %s [OPTIONS]\n\n  %s\n\n", c->name, c->arguments,
+                c->what);
     for (size_t i = 0; i < COUNT(opts); i++) {
         const Opt *o = &opts[i];
         size_t start = out->n;
         if (!offers(c, o))
             continue;
         text_printf(out, o->letter ? "  -%c, " : "      ", o->letter);
-        text_printf(out, "--%s%s%s", o->name, o->value ? " " : "", o->value ? o->value : "");
+        text_printf(out, "--%s%s%s", o->name, o->value ? " " : "",
+                    o->value ? o->value : "");
         if (out->n - start > COLUMN - 2)
             text_printf(out, "\n%*s", COLUMN, "");
         else
@@ -94,8 +99,8 @@ static bool set_number(const Opt *o, const char *text, int64_t *to) {
     char *end;
     long long v = strtoll(text, &end, 10);
     if (!*text || *end || v < 0 || v > INT32_MAX)
-        return usage_error("--%s: got '%s', expected a whole number, 0 to %d", o->name, text,
-                           INT32_MAX);
+        return usage_error("--%s: got '%s', expected a whole number, 0 to %d", o->name,
+                           text, INT32_MAX);
     *to = v;
     return true;
 }
@@ -116,16 +121,12 @@ static bool set_word(const Opt *o, const char *text, const char **to) {
 static bool set_value(Arena *a, const Opt *o, const char *text, Args *out) {
     void *to = (char *)out + o->at;
     switch (o->kind) {
-    case OPT_FLAG:
-        *(bool *)to = true;
-        return true;
-    case OPT_NUM:
-        return set_number(o, text, to);
+    case OPT_FLAG: *(bool *)to = true; return true;
+    case OPT_NUM: return set_number(o, text, to);
     case OPT_TEXT:
         *(const char **)to = text;
         return *text || usage_error("--%s: got an empty text", o->name);
-    case OPT_WORD:
-        return set_word(o, text, to);
+    case OPT_WORD: return set_word(o, text, to);
     case OPT_LIST: {
         Words *list = to;
         if (strchr(o->value, '=') && !strchr(text, '='))
@@ -141,7 +142,8 @@ static bool set_value(Arena *a, const Opt *o, const char *text, Args *out) {
 
 static const Opt *find_long(const Command *c, const char *name, size_t n) {
     for (size_t i = 0; i < COUNT(opts); i++)
-        if (offers(c, &opts[i]) && strncmp(opts[i].name, name, n) == 0 && !opts[i].name[n])
+        if (offers(c, &opts[i]) && strncmp(opts[i].name, name, n) == 0 &&
+            !opts[i].name[n])
             return &opts[i];
     return NULL;
 }
@@ -164,12 +166,15 @@ static bool unknown_option(const Command *c, const char *arg) {
     snprintf(word, sizeof word, "%.*s", (int)strcspn(arg + skip, "="), arg + skip);
     const char *near = skip == 2 ? diag_nearest(word, known, (size_t)n) : NULL;
     if (near)
-        return usage_error("%s: unknown option '%s'; did you mean '--%s'?", c->name, arg, near);
-    return usage_error("%s: unknown option '%s'; see `kiln %s --help`", c->name, arg, c->name);
+        return usage_error("%s: unknown option '%s'; did you mean '--%s'?", c->name,
+                           arg, near);
+    return usage_error("%s: unknown option '%s'; see `kiln %s --help`", c->name, arg,
+                       c->name);
 }
 
 /* An option at argv[*i], and its value, which may be the next argument. */
-static bool take_option(Arena *a, const Command *c, int argc, char **argv, int *i, Args *out) {
+static bool take_option(Arena *a, const Command *c, int argc, char **argv, int *i,
+                        Args *out) {
     const char *arg = argv[*i], *value = NULL;
     bool is_long = arg[1] == '-';
     size_t n = is_long ? strcspn(arg + 2, "=") : 1;
@@ -184,7 +189,8 @@ static bool take_option(Arena *a, const Command *c, int argc, char **argv, int *
         return usage_error("%s: option '--%s' takes no value", c->name, o->name);
     if (o->kind != OPT_FLAG && !value) {
         if (*i + 1 >= argc)
-            return usage_error("%s: option '%s' needs a value: %s", c->name, arg, o->value);
+            return usage_error("%s: option '%s' needs a value: %s", c->name, arg,
+                               o->value);
         value = argv[++*i];
     }
     return set_value(a, o, value, out);
@@ -192,7 +198,7 @@ static bool take_option(Arena *a, const Command *c, int argc, char **argv, int *
 
 bool args_parse(Arena *a, const Command *c, int argc, char **argv, Args *out) {
     int n = 0;
-    bool plain = false;                /* behind "--" */
+    bool plain = false; /* behind "--" */
     *out = (Args){0};
     for (size_t i = 0; i < COUNT(opts); i++)
         if (opts[i].kind == OPT_NUM)

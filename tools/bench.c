@@ -12,7 +12,7 @@ typedef struct {
     int entry, threads;
     const void **in;
     void **out;
-    double *ms;                        /* of each run */
+    double *ms; /* of each run */
     int repeat;
     double compile_ms, base_mb;
 } Bench;
@@ -119,13 +119,14 @@ static bool put(const Bench *b, const char *backend) {
     const Program *p = b->program;
     int n = b->repeat;
     json_t *j = json_pack(
-        "{s:s,s:s,s:I,s:i,s:s,s:s,s:s,s:i,s:f,s:f,s:I,s:I,s:f,s:f,s:f}", "name", p->name, "entry",
-        p->entry[b->entry].name, "batch", (json_int_t)p->batch, "threads", b->threads, "backend",
-        backend, "target", p->target->name, "math", p->strict ? "strict" : "fast", "repeat", n,
-        "ms_median", (b->ms[n / 2] + b->ms[(n - 1) / 2]) / 2, "ms_min", b->ms[0], "arena_bytes",
-        (json_int_t)(program_planned(p) + b->threads * program_scratch(p)), "params_bytes",
-        (json_int_t)p->param.bytes, "peak_rss_mb", status_mb("VmHWM:"), "base_rss_mb", b->base_mb,
-        "compile_ms", b->compile_ms);
+        "{s:s,s:s,s:I,s:i,s:s,s:s,s:s,s:i,s:f,s:f,s:I,s:I,s:f,s:f,s:f}", "name",
+        p->name, "entry", p->entry[b->entry].name, "batch", (json_int_t)p->batch,
+        "threads", b->threads, "backend", backend, "target", p->target->name, "math",
+        p->strict ? "strict" : "fast", "repeat", n, "ms_median",
+        (b->ms[n / 2] + b->ms[(n - 1) / 2]) / 2, "ms_min", b->ms[0], "arena_bytes",
+        (json_int_t)(program_planned(p) + b->threads * program_scratch(p)),
+        "params_bytes", (json_int_t)p->param.bytes, "peak_rss_mb", status_mb("VmHWM:"),
+        "base_rss_mb", b->base_mb, "compile_ms", b->compile_ms);
     char *text = json_dumps(j, JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(6));
     Text out = {0};
     text_printf(&out, "%s\n", text ? text : "{}");
@@ -138,7 +139,8 @@ static bool put(const Bench *b, const char *backend) {
 
 /* --- the command --- */
 
-static bool prepare(Bench *b, const ProgramOptions *o, const char *entry, uint64_t seed) {
+static bool prepare(Bench *b, const ProgramOptions *o, const char *entry,
+                    uint64_t seed) {
     Tool *t = b->tool;
     SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
     double start = tool_seconds();
@@ -149,7 +151,8 @@ static bool prepare(Bench *b, const ProgramOptions *o, const char *entry, uint64
     b->program = b->session->program;
     b->entry = program_entry(b->program, entry);
     if (b->entry < 0)
-        return diag_error((Loc){t->model->source, 0, 0}, "the model has no entry '%s'", entry);
+        return diag_error((Loc){t->model->source, 0, 0}, "the model has no entry '%s'",
+                          entry);
     reset_peak();
     b->base_mb = status_mb("VmRSS:");
     arguments(b);
@@ -163,7 +166,8 @@ int command_bench(const Args *args) {
     bool training = strcmp(entry, "loss") == 0 || strcmp(entry, "grad") == 0 ||
                     strcmp(entry, "step") == 0;
     Bench b = {.tool = t, .threads = args->threads > 0 ? (int)args->threads : 1};
-    ProgramOptions o = {.training = training, .only = arena_printf(t->arena, "init,%s", entry)};
+    ProgramOptions o = {.training = training,
+                        .only = arena_printf(t->arena, "init,%s", entry)};
     uint64_t seed;
     if (args->backend && strcmp(args->backend, "interp64") == 0) {
         usage_error("bench: the oracle is not timed; give --backend jit, c or interp");
@@ -171,9 +175,11 @@ int command_bench(const Args *args) {
     }
     if (!tool_options(t, &o) || !tool_seed(t, &seed))
         return tool_usage(t);
-    bool ok = tool_model(t, training, args->batch > 0 ? args->batch : 0) && tool_seed(t, &seed) &&
-              prepare(&b, &o, entry, seed) && measure(&b) &&
-              put(&b, args->backend ? args->backend : tool_backend(t) == EXEC_JIT ? "jit" : "c");
+    bool ok = tool_model(t, training, args->batch > 0 ? args->batch : 0) &&
+              tool_seed(t, &seed) && prepare(&b, &o, entry, seed) && measure(&b) &&
+              put(&b, args->backend                 ? args->backend
+                      : tool_backend(t) == EXEC_JIT ? "jit"
+                                                    : "c");
     session_close(b.session);
     return tool_end(t, ok);
 }

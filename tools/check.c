@@ -7,14 +7,16 @@
 
 typedef struct {
     Tool *tool;
-    int64_t *macs;                     /* of each layer, for one example */
-    int64_t params, total;             /* elements; multiply-adds of all */
+    int64_t *macs;         /* of each layer, for one example */
+    int64_t params, total; /* elements; multiply-adds of all */
     const Program *program;
 } Summary;
 
 /* --- work --- */
 
-static void seek_read(const Expr *e, void *found) { *(bool *)found |= e->kind == X_READ; }
+static void seek_read(const Expr *e, void *found) {
+    *(bool *)found |= e->kind == X_READ;
+}
 
 static bool reads(const Expr *e) {
     bool found = false;
@@ -68,7 +70,8 @@ static void count(Summary *s) {
 static int64_t layer_params(const Model *m, const LayerInfo *l) {
     int64_t sum = 0;
     for (int i = l->first_param; i < l->first_param + l->nparam; i++)
-        sum += type_bytes(&m->param.item[i].type) / dtype_info[m->param.item[i].type.dtype].bytes;
+        sum += type_bytes(&m->param.item[i].type) /
+               dtype_info[m->param.item[i].type.dtype].bytes;
     return sum;
 }
 
@@ -88,8 +91,8 @@ static int64_t arena_bound(const Program *p) {
 static void table(Text *out, const Summary *s) {
     const Model *m = s->tool->model;
     const Program *p = s->program;
-    text_printf(out, "%-28s %-14s %-24s %12s %14s\n", "layer", "type", "output", "parameters",
-                "multiply-adds");
+    text_printf(out, "%-28s %-14s %-24s %12s %14s\n", "layer", "type", "output",
+                "parameters", "multiply-adds");
     for (int i = 0; i < m->nlayer; i++) {
         const LayerInfo *l = &m->layer[i];
         text_printf(out, "%-28s %-14s %-24s %12lld %14lld\n", l->path, l->type,
@@ -101,9 +104,12 @@ static void table(Text *out, const Summary *s) {
     text_printf(out, "multiply-adds  %lld an example\n", (long long)s->total);
     text_printf(out, "gradients      %lld bytes\nstate          %lld bytes\n",
                 (long long)p->grad.bytes, (long long)p->state.bytes);
-    text_printf(out, "arena          %lld bytes (planned %lld, at least %lld; %lld a thread), "
-                "batch %lld\n", (long long)arena_bytes(s), (long long)program_planned(p),
-                (long long)arena_bound(p), (long long)program_scratch(p), (long long)p->batch);
+    text_printf(
+        out,
+        "arena          %lld bytes (planned %lld, at least %lld; %lld a thread), "
+        "batch %lld\n",
+        (long long)arena_bytes(s), (long long)program_planned(p),
+        (long long)arena_bound(p), (long long)program_scratch(p), (long long)p->batch);
     text_printf(out, "kernels        %d\n", p->nkernel);
     for (int i = 0; i < p->nentry; i++)
         text_printf(out, "  %-8s     arena %lld, bound %lld\n", p->entry[i].name,
@@ -121,26 +127,30 @@ static json_t *type_json(const Type *t) {
 static json_t *tensors_json(const ModelTensors *list) {
     json_t *a = json_array();
     for (int i = 0; i < list->n; i++)
-        json_array_append_new(a, json_pack("{s:s,s:s,s:o}", "name", list->item[i].name, "dtype",
-                                           dtype_info[list->item[i].type.dtype].name, "shape",
-                                           type_json(&list->item[i].type)));
+        json_array_append_new(a, json_pack("{s:s,s:s,s:o}", "name", list->item[i].name,
+                                           "dtype",
+                                           dtype_info[list->item[i].type.dtype].name,
+                                           "shape", type_json(&list->item[i].type)));
     return a;
 }
 
 static json_t *model_json(const Model *m) {
     return json_pack("{s:s,s:I,s:o,s:o,s:o,s:o,s:o}", "name", m->set.name, "batch",
                      (json_int_t)m->batch, "inputs", tensors_json(&m->input), "outputs",
-                     tensors_json(&m->output), "labels", tensors_json(&m->label), "params",
-                     tensors_json(&m->param), "state", tensors_json(&m->state));
+                     tensors_json(&m->output), "labels", tensors_json(&m->label),
+                     "params", tensors_json(&m->param), "state",
+                     tensors_json(&m->state));
 }
 
 static void add_summary(json_t *to, const Summary *s) {
     const Model *m = s->tool->model;
     json_t *layers = json_array();
     for (int i = 0; i < m->nlayer; i++)
-        json_array_append_new(layers, json_pack("{s:s,s:s,s:o,s:I,s:I}", "name", m->layer[i].path,
-            "type", m->layer[i].type, "shape", type_json(&m->layer[i].out), "parameters",
-            (json_int_t)layer_params(m, &m->layer[i]), "multiply_adds", (json_int_t)s->macs[i]));
+        json_array_append_new(
+            layers, json_pack("{s:s,s:s,s:o,s:I,s:I}", "name", m->layer[i].path, "type",
+                              m->layer[i].type, "shape", type_json(&m->layer[i].out),
+                              "parameters", (json_int_t)layer_params(m, &m->layer[i]),
+                              "multiply_adds", (json_int_t)s->macs[i]));
     json_object_set_new(to, "layers", layers);
     json_object_set_new(to, "parameters", json_integer(s->params));
     json_object_set_new(to, "multiply_adds", json_integer(s->total));

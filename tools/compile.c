@@ -11,12 +11,12 @@
 typedef struct {
     Tool *tool;
     const Program *program;
-    Session *session;                  /* holds the weights; NULL: none */
+    Session *session; /* holds the weights; NULL: none */
     const char *prefix;
     Text header, source, lr;
 } Compile;
 
-enum { EMBED_MOST = 1 << 20 };         /* bytes that `auto` writes as C */
+enum { EMBED_MOST = 1 << 20 }; /* bytes that `auto` writes as C */
 
 static bool find_prefix(Compile *c) {
     const char *given = c->tool->args->prefix;
@@ -26,7 +26,8 @@ static bool find_prefix(Compile *c) {
     c->prefix = arena_printf(c->tool->arena, "%s", t.s);
     text_free(&t);
     return !given || strcmp(given, c->prefix) == 0 ||
-           usage_error("--prefix: '%s' is no identifier that C and C++ leave free; '%s' would be",
+           usage_error("--prefix: '%s' is no identifier that C and C++ leave free; "
+                       "'%s' would be",
                        given, c->prefix);
 }
 
@@ -53,8 +54,10 @@ static void find_rate(Compile *c) {
     if (known)
         schedule_c(&c->lr, &s);
     else
-        diag_warn((Loc){m->source, 0, 0}, "no function %s_lr: the schedule depends on the number "
-                  "of examples, and the data is not there; give train.steps", c->prefix);
+        diag_warn((Loc){m->source, 0, 0},
+                  "no function %s_lr: the schedule depends on the number "
+                  "of examples, and the data is not there; give train.steps",
+                  c->prefix);
 }
 
 /* --- weights --- */
@@ -69,38 +72,46 @@ static bool load(Compile *c, const ProgramOptions *o) {
 static bool embedded(const Compile *c) {
     const char *how = c->tool->args->embed ? c->tool->args->embed : "auto";
     int64_t bytes = c->program->param.bytes + c->program->state.bytes;
-    return strcmp(how, "always") == 0 || (strcmp(how, "auto") == 0 && bytes <= EMBED_MOST);
+    return strcmp(how, "always") == 0 ||
+           (strcmp(how, "auto") == 0 && bytes <= EMBED_MOST);
 }
 
-static bool write_block(Compile *c, const char *ending, const void *data, int64_t bytes) {
-    const char *path = arena_printf(c->tool->arena, "%s/%s.%s", c->tool->args->out, c->prefix,
-                                    ending);
+static bool write_block(Compile *c, const char *ending, const void *data,
+                        int64_t bytes) {
+    const char *path =
+        arena_printf(c->tool->arena, "%s/%s.%s", c->tool->args->out, c->prefix, ending);
     if (!bytes)
         return true;
-    KrtStatus status = krt_weights_write(path, emit_c_layout(c->program), data, (size_t)bytes);
-    return status == KRT_OK || diag_system(diag_nowhere(c->tool->diag), "cannot write '%s': %s",
-                                           path, krt_strerror(status));
+    KrtStatus status =
+        krt_weights_write(path, emit_c_layout(c->program), data, (size_t)bytes);
+    return status == KRT_OK ||
+           diag_system(diag_nowhere(c->tool->diag), "cannot write '%s': %s", path,
+                       krt_strerror(status));
 }
 
 /* --- files --- */
 
 static bool write_text(Compile *c, const char *ending, const Text *t) {
-    return file_write(diag_nowhere(c->tool->diag),
-                      arena_printf(c->tool->arena, "%s/%s.%s", c->tool->args->out, c->prefix, ending),
-                      t->s, t->n);
+    return file_write(
+        diag_nowhere(c->tool->diag),
+        arena_printf(c->tool->arena, "%s/%s.%s", c->tool->args->out, c->prefix, ending),
+        t->s, t->n);
 }
 
 static bool emit(Compile *c) {
     const KilnCtx *ctx = c->session ? c->session->ctx : NULL;
     bool embed = ctx && embedded(c);
-    EmitC o = {.prefix = c->prefix, .weights = embed ? ctx->params : NULL,
-               .state = embed ? ctx->state : NULL, .lr = c->lr.n ? c->lr.s : NULL};
+    EmitC o = {.prefix = c->prefix,
+               .weights = embed ? ctx->params : NULL,
+               .state = embed ? ctx->state : NULL,
+               .lr = c->lr.n ? c->lr.s : NULL};
     emit_c_header(&c->header, c->program, &o);
     emit_c_source(&c->source, c->program, &o);
     if (!tool_folder(c->tool, c->tool->args->out))
         return false;
-    if (ctx && !embed && !(write_block(c, "params", ctx->params, c->program->param.bytes) &&
-                           write_block(c, "state", ctx->state, c->program->state.bytes)))
+    if (ctx && !embed &&
+        !(write_block(c, "params", ctx->params, c->program->param.bytes) &&
+          write_block(c, "state", ctx->state, c->program->state.bytes)))
         return false;
     return write_text(c, "c", &c->source) && write_text(c, "h", &c->header);
 }

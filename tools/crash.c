@@ -8,9 +8,11 @@
 
 #include "tools/tool.h"
 
-static const Module *running;          /* a signal handler has no other way to know */
+static const Module *running; /* a signal handler has no other way to know */
 
-const Module **crash_module(void) { return &running; }
+const Module **crash_module(void) {
+    return &running;
+}
 
 static void say(const char *s) {
     if (write(2, s, strlen(s)) < 0)
@@ -20,20 +22,23 @@ static void say(const char *s) {
 /* bug() aborts outside of malloc and stdio, so that printing is safe here. */
 static void on_abort(int signal) {
     const Module *m = running;
-    running = NULL;                    /* a fault while printing is not printed again */
+    running = NULL; /* a fault while printing is not printed again */
     Text t = {0};
     (void)signal;
     if (m && m->pass) {
-        text_printf(&t, "kiln: in pass %s of '%s', batch %lld, target %s, %s math; its input:\n",
-                    m->pass, m->name, (long long)m->batch, m->target->name,
-                    m->strict ? "strict" : "fast");
+        text_printf(
+            &t,
+            "kiln: in pass %s of '%s', batch %lld, target %s, %s math; its input:\n",
+            m->pass, m->name, (long long)m->batch, m->target->name,
+            m->strict ? "strict" : "fast");
         if (m->program)
             program_print(&t, m->program);
         for (int i = 0; !m->program && i < m->ngraph; i++)
             graph_print(&t, m->graph[i]);
         say(t.s);
     }
-    say("kiln: this is a fault of Kiln, not of the model: please report it with the above\n");
+    say("kiln: this is a fault of Kiln, not of the model: please report it with the "
+        "above\n");
     _exit(BUG);
 }
 

@@ -4,7 +4,7 @@
 
 #include "passes/pass.h"
 
-void crash_report(void);               /* from now on abort() prints one and exits with 70 */
-const Module **crash_module(void);     /* what is being compiled is noted here */
+void crash_report(void); /* from now on abort() prints one and exits with 70 */
+const Module **crash_module(void); /* what is being compiled is noted here */
 
 #endif

@@ -39,14 +39,17 @@ static void put_node(Text *out, const Node *n) {
     }
     text_printf(out, "\\n");
     type_print(out, &n->types[0]);
-    text_printf(out, "\"%s];\n", n->kind == N_INPUT ? ", shape=oval"
-                                : leaf ? ", style=dashed" : "");
+    text_printf(out, "\"%s];\n",
+                n->kind == N_INPUT ? ", shape=oval"
+                : leaf             ? ", style=dashed"
+                                   : "");
     for (int i = 0; i < n->nsrc; i++)
         text_printf(out, "  n%u -> n%u;\n", n->src[i].node->id, n->id);
 }
 
 static void put_dot(Text *out, const Graph *g) {
-    text_printf(out, "digraph \"%s\" {\n  node [shape=box, fontname=\"sans-serif\"];\n", g->name);
+    text_printf(out, "digraph \"%s\" {\n  node [shape=box, fontname=\"sans-serif\"];\n",
+                g->name);
     for (int i = 0; i < g->nnode; i++)
         put_node(out, g->node[i]);
     for (int i = 0; i < g->nresult; i++) {
@@ -59,7 +62,8 @@ static void put_dot(Text *out, const Graph *g) {
 
 /* Feeds the text to graphviz's dot, which writes to `path`, or to stdout. */
 static bool draw(Tool *t, const Text *dot, const char *path) {
-    char *argv[] = {"dot", "-Tsvg", path ? arena_printf(t->arena, "-o%s", path) : NULL, NULL};
+    char *argv[] = {"dot", "-Tsvg", path ? arena_printf(t->arena, "-o%s", path) : NULL,
+                    NULL};
     posix_spawn_file_actions_t files;
     int pipes[2], status = 0;
     pid_t pid;
@@ -77,8 +81,10 @@ static bool draw(Tool *t, const Text *dot, const char *path) {
         at += put > 0 ? (size_t)put : 0;
     }
     close(pipes[1]);
-    ok = ok && waitpid(pid, &status, 0) == pid && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    return ok || diag_system(diag_nowhere(t->diag), "cannot run graphviz's dot; it is in the "
+    ok = ok && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+         WEXITSTATUS(status) == 0;
+    return ok || diag_system(diag_nowhere(t->diag),
+                             "cannot run graphviz's dot; it is in the "
                              "package graphviz, and --format dot needs none");
 }
 
@@ -86,7 +92,9 @@ static const char *format(const Args *a) {
     const char *dot = a->out ? strrchr(a->out, '.') : NULL;
     if (a->format)
         return a->format;
-    return dot && strcmp(dot, ".svg") == 0 ? "svg" : dot && strcmp(dot, ".txt") == 0 ? "text" : "dot";
+    return dot && strcmp(dot, ".svg") == 0   ? "svg"
+           : dot && strcmp(dot, ".txt") == 0 ? "text"
+                                             : "dot";
 }
 
 static const Graph *find(Tool *t, const char *entry, const ProgramOptions *o) {
@@ -107,8 +115,8 @@ static bool put(Tool *t, const Graph *g) {
     else
         put_dot(&out, g);
     bool ok = strcmp(how, "svg") == 0 ? draw(t, &out, path)
-            : path ? file_write(diag_nowhere(t->diag), path, out.s, out.n)
-                   : tool_print(&out);
+              : path ? file_write(diag_nowhere(t->diag), path, out.s, out.n)
+                     : tool_print(&out);
     text_free(&out);
     return ok;
 }

@@ -49,7 +49,8 @@ int main(int argc, char **argv) {
         printf("kiln %s\n", KILN_VERSION);
         return DONE;
     }
-    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+        strcmp(word, "help") == 0) {
         if (argc == 2)
             return help(stdout, NULL);
         const Command *c = command_find(argv[2]);

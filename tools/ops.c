@@ -6,8 +6,8 @@
 #include "tools/tool.h"
 
 static json_t *op_json(const OpInfo *o) {
-    return json_pack("{s:s,s:s,s:s,s:s,s:s}", "name", o->name, "operands", o->src, "attributes",
-                     o->attrs, "equation", o->eq, "help", o->help);
+    return json_pack("{s:s,s:s,s:s,s:s,s:s}", "name", o->name, "operands", o->src,
+                     "attributes", o->attrs, "equation", o->eq, "help", o->help);
 }
 
 static void put_json(Text *out, const OpInfo *only) {

@@ -1,7 +1,6 @@
 /* kiln predict: outputs for examples, as a table or an array. */
 #include <string.h>
 
-
 #include "tools/tool.h"
 #include "train/predict.h"
 
@@ -21,7 +20,8 @@ static bool load(Tool *t, Dataset *set) {
 
 static bool run(Tool *t, const ProgramOptions *o) {
     const Args *a = t->args;
-    PredictOptions p = {.path = a->out, .samples = t->model->set.predict.samples,
+    PredictOptions p = {.path = a->out,
+                        .samples = t->model->set.predict.samples,
                         .report = t->model->set.predict.report};
     SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
     Dataset set;
@@ -44,13 +44,15 @@ int command_predict(const Args *args) {
     ProgramOptions o = {0};
     uint64_t seed;
     if (!args->out || !tool_weights(t) || args->data.n > 1) {
-        usage_error(!args->out          ? "predict: -o FILE is missing; - is standard output"
-                    : args->data.n > 1 ? "predict: only one -d FILE"
-                                       : "predict: weights are missing: -w FILE, or give a RUN");
+        usage_error(!args->out ? "predict: -o FILE is missing; - is standard output"
+                    : args->data.n > 1
+                        ? "predict: only one -d FILE"
+                        : "predict: weights are missing: -w FILE, or give a RUN");
         return tool_usage(t);
     }
     if (args->backend && strcmp(args->backend, "interp64") == 0) {
-        usage_error("predict: give --backend jit, c or interp; the oracle is for kiln run");
+        usage_error(
+            "predict: give --backend jit, c or interp; the oracle is for kiln run");
         return tool_usage(t);
     }
     if (!tool_options(t, &o) || !tool_seed(t, &seed))

@@ -11,13 +11,15 @@ typedef struct {
     bool grad, train, wide, upstream;
     uint64_t seed;
     uint32_t step;
-    int64_t n;                         /* the batch */
-    Tensors given;                     /* by -i and --upstream ("upstream.<output>") */
+    int64_t n;     /* the batch */
+    Tensors given; /* by -i and --upstream ("upstream.<output>") */
     ProgramOptions options;
-    Tensors result;                    /* to be written, by file name without .npy */
+    Tensors result; /* to be written, by file name without .npy */
 } Run;
 
-static Loc nowhere(const Run *r) { return diag_nowhere(r->tool->diag); }
+static Loc nowhere(const Run *r) {
+    return diag_nowhere(r->tool->diag);
+}
 
 /* --- what was given --- */
 
@@ -61,7 +63,8 @@ static bool names_known(Run *r) {
         const char *near = diag_nearest(name, known, (size_t)n);
         return diag_error((Loc){m->source, 0, 0}, "the model has no %s '%s'%s%s%s",
                           up ? "output" : "input", up ? name + 9 : name,
-                          near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+                          near ? "; did you mean '" : "", near ? near : "",
+                          near ? "'?" : "");
     }
     return true;
 }
@@ -71,7 +74,8 @@ static int64_t find_batch(const Run *r) {
     const Model *m = r->tool->model;
     for (int i = 0; i < m->input.n; i++) {
         const Tensor *t = tensors_find(&r->given, m->input.item[i].name);
-        if (t && t->type.rank && m->input.item[i].type.rank && m->input.item[i].type.dim[0].batch)
+        if (t && t->type.rank && m->input.item[i].type.rank &&
+            m->input.item[i].type.dim[0].batch)
             return t->type.dim[0].n;
     }
     return 1;
@@ -87,7 +91,9 @@ static Type at_batch(const Type *t, int64_t n) {
     return r;
 }
 
-static bool is_upstream(const char *name) { return strncmp(name, "upstream.", 9) == 0; }
+static bool is_upstream(const char *name) {
+    return strncmp(name, "upstream.", 9) == 0;
+}
 
 /* Upstream gradients that are not given: ones if none is, else zeros. */
 static void *default_upstream(Run *r, const Type *t) {
@@ -107,8 +113,8 @@ static void *argument(Run *r, const Slot *s) {
     if (!t && is_upstream(s->name))
         return default_upstream(r, &want);
     if (!t) {
-        diag_error((Loc){m->source, 0, 0}, "input '%s' is missing: -i %s=FILE.npy", s->name,
-                   s->name);
+        diag_error((Loc){m->source, 0, 0}, "input '%s' is missing: -i %s=FILE.npy",
+                   s->name, s->name);
         return NULL;
     }
     bool fits = t->type.rank == want.rank;
@@ -124,19 +130,22 @@ static void *argument(Run *r, const Slot *s) {
     int64_t bad = cast_array(t->type.dtype, t->data, count, want.dtype, data);
     if (bad < 0)
         return data;
-    diag_error((Loc){m->source, 0, 0}, "input '%s': element %lld does not fit %s", s->name,
-               (long long)bad, dtype_info[want.dtype].name);
+    diag_error((Loc){m->source, 0, 0}, "input '%s': element %lld does not fit %s",
+               s->name, (long long)bad, dtype_info[want.dtype].name);
     return NULL;
 }
 
 /* --- results --- */
 
-static bool keep(Run *r, const char *prefix, const char *name, const Type *type, const void *data) {
+static bool keep(Run *r, const char *prefix, const char *name, const Type *type,
+                 const void *data) {
     Arena *a = r->tool->arena;
     char *file = tool_file_name(a, arena_printf(a, "%s%s", prefix, name));
     if (tensors_find(&r->result, file))
         return diag_error(nowhere(r), "two results would be written to '%s.npy'", file);
-    Tensor t = {.name = file, .type = *type, .data = arena_alloc(a, (size_t)type_bytes(type) + 1)};
+    Tensor t = {.name = file,
+                .type = *type,
+                .data = arena_alloc(a, (size_t)type_bytes(type) + 1)};
     memcpy(t.data, data, (size_t)type_bytes(type));
     tensors_add(a, &r->result, t);
     return true;
@@ -156,7 +165,9 @@ static bool write_results(Run *r) {
     return true;
 }
 
-static const char *prefix_of(int to) { return to == TO_GRAD ? "grad." : to == TO_STATE ? "state." : ""; }
+static const char *prefix_of(int to) {
+    return to == TO_GRAD ? "grad." : to == TO_STATE ? "state." : "";
+}
 
 /* --- by program --- */
 
@@ -178,7 +189,8 @@ static bool keep_blocks(Run *r, const Session *s, const Graph *g) {
         if (x->to != TO_GRAD && x->to != TO_STATE)
             continue;
         bool grad = x->to == TO_GRAD;
-        const Slot *slot = block_find(grad ? &s->program->grad : &s->program->state, x->name);
+        const Slot *slot =
+            block_find(grad ? &s->program->grad : &s->program->state, x->name);
         const unsigned char *block = grad ? s->ctx->grads : s->ctx->state;
         ok = keep(r, prefix_of(x->to), x->name, &slot->type, block + slot->offset);
     }
@@ -223,14 +235,18 @@ static bool by_program(Run *r, const char *name) {
 
 /* --- by oracle --- */
 
-typedef struct { int n; OracleTensor *item; } Leaves;
+typedef struct {
+    int n;
+    OracleTensor *item;
+} Leaves;
 
 static void leaf(Run *r, Leaves *l, NodeKind kind, const Slot *s, void *data) {
     OracleTensor t = {kind, s->name, at_batch(&s->type, r->n), data};
     PUSH(r->tool->arena, l->item, l->n) = t;
 }
 
-static void block_leaves(Run *r, Leaves *l, NodeKind kind, const Block *b, void *block) {
+static void block_leaves(Run *r, Leaves *l, NodeKind kind, const Block *b,
+                         void *block) {
     for (int i = 0; i < b->n; i++)
         leaf(r, l, kind, &b->slot[i], (unsigned char *)block + b->slot[i].offset);
 }
@@ -262,11 +278,12 @@ static bool by_oracle(Run *r, const char *name) {
         block_leaves(r, &l, N_PARAM, &s->program->param, s->ctx->params);
         block_leaves(r, &l, N_STATE, &s->program->state, s->ctx->state);
         block_leaves(r, &l, N_VALUE, &s->program->value, s->ctx + 1);
-        ok = oracle_run(g, &(OracleOptions){r->tool->arena, true, nowhere(r)}, r->n, l.n, l.item,
-                        out);
+        ok = oracle_run(g, &(OracleOptions){r->tool->arena, true, nowhere(r)}, r->n,
+                        l.n, l.item, out);
     }
     for (int i = 0; ok && i < g->nresult; i++)
-        ok = keep(r, prefix_of(g->result[i].to), g->result[i].name, &out[i].type, out[i].data);
+        ok = keep(r, prefix_of(g->result[i].to), g->result[i].name, &out[i].type,
+                  out[i].data);
     session_close(s);
     return ok;
 }
@@ -275,13 +292,14 @@ static bool by_oracle(Run *r, const char *name) {
 
 static bool load(Run *r) {
     Tool *t = r->tool;
-    if (!read_inputs(r, &t->args->input, "") || !read_inputs(r, &t->args->upstream, "upstream.") ||
-        !tool_model(t, false, 1) || !names_known(r))
+    if (!read_inputs(r, &t->args->input, "") ||
+        !read_inputs(r, &t->args->upstream, "upstream.") || !tool_model(t, false, 1) ||
+        !names_known(r))
         return false;
     r->n = find_batch(r);
     if (r->n < 1)
         return diag_error(nowhere(r), "the inputs hold no example");
-    t->quiet = true;                   /* warnings have been seen */
+    t->quiet = true; /* warnings have been seen */
     return (r->n == 1 || tool_model(t, false, r->n)) && tool_seed(t, &r->seed);
 }
 
@@ -302,7 +320,8 @@ static bool compute(Run *r) {
 
 int command_run(const Args *args) {
     Tool *t = tool_new(args);
-    Run r = {.tool = t, .grad = args->grad || args->upstream.n,
+    Run r = {.tool = t,
+             .grad = args->grad || args->upstream.n,
              .step = args->step > 0 ? (uint32_t)args->step : 0,
              .wide = args->backend && strcmp(args->backend, "interp64") == 0};
     r.train = args->mode ? strcmp(args->mode, "train") == 0 : r.grad;

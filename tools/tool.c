@@ -24,7 +24,8 @@ Tool *tool_new(const Args *args) {
     Arena *a = arena_new();
     Tool *t = NEW(a, 1, Tool);
     struct stat st;
-    *t = (Tool){.args = args, .arena = a, .diag = diag_new(a, report, t), .path = args->file};
+    *t = (Tool){
+        .args = args, .arena = a, .diag = diag_new(a, report, t), .path = args->file};
     if (args->file && stat(args->file, &st) == 0 && S_ISDIR(st.st_mode)) {
         t->run = args->file;
         t->path = arena_printf(a, "%s/model.yaml", args->file);
@@ -45,7 +46,10 @@ int tool_usage(Tool *t) {
 
 bool tool_model(Tool *t, bool training, int64_t batch) {
     const Args *a = t->args;
-    ModelOptions o = {.path = t->path, .nset = a->set.n, .set = a->set.item, .batch = batch,
+    ModelOptions o = {.path = t->path,
+                      .nset = a->set.n,
+                      .set = a->set.item,
+                      .batch = batch,
                       .training = training,
                       .strict = a->math && strcmp(a->math, "strict") == 0};
     t->model = model_load(t->arena, t->diag, &o);
@@ -66,14 +70,44 @@ static bool unknown_target(const char *name) {
     return false;
 }
 
+/* Is each word of the list a pass, and may it be left out? */
+static bool passes_known(const char *option, const char *list, bool all, bool skip) {
+    static const char *const needed[] = {"fuse", "lower", "plan", "link"};
+    const char *known[64];
+    int n = 0;
+    for (; n < pass_count && n < 64; n++)
+        known[n] = pass_info[n].name;
+    for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',') {
+        char word[32];
+        bool found = false, fixed = false;
+        snprintf(word, sizeof word, "%.*s", (int)strcspn(at, ","), at);
+        for (int i = 0; i < n; i++)
+            found |= strcmp(word, known[i]) == 0;
+        for (size_t i = 0; i < COUNT(needed); i++)
+            fixed |= skip && strcmp(word, needed[i]) == 0;
+        if (fixed)
+            return usage_error("--%s: nothing works without the pass '%s'", option,
+                               word);
+        if (!found && !(all && strcmp(word, "all") == 0))
+            return usage_unknown("pass", word, n, known);
+    }
+    return true;
+}
+
 bool tool_options(Tool *t, ProgramOptions *o) {
     const Args *a = t->args;
     o->target = target_find(a->target ? a->target : "native");
     if (!o->target)
         return unknown_target(a->target);
+    if (!passes_known("dump", a->dump, true, false) ||
+        !passes_known("skip", a->skip, false, true))
+        return false;
     o->threads = a->threads > 0 ? (int)a->threads : 1;
-    o->pass = (PassOptions){.only_off = a->skip, .dump = a->dump, .out = stderr,
-                            .verify = a->verify, .timing = a->timing};
+    o->pass = (PassOptions){.only_off = a->skip,
+                            .dump = a->dump,
+                            .out = stderr,
+                            .verify = a->verify,
+                            .timing = a->timing};
     o->running = crash_module();
     return true;
 }
@@ -109,8 +143,13 @@ bool tool_seed(const Tool *t, uint64_t *seed) {
 }
 
 Backend tool_backend(const Tool *t) {
-    static const struct { const char *name; Backend backend; } names[] = {
-        {"jit", EXEC_JIT}, {"c", EXEC_C}, {"interp", EXEC_INTERP},
+    static const struct {
+        const char *name;
+        Backend backend;
+    } names[] = {
+        {"jit", EXEC_JIT},
+        {"c", EXEC_C},
+        {"interp", EXEC_INTERP},
     };
     for (size_t i = 0; t->args->backend && i < COUNT(names); i++)
         if (strcmp(names[i].name, t->args->backend) == 0)
@@ -126,9 +165,10 @@ bool tool_folder(Tool *t, const char *path) {
         if (c && c != '/')
             continue;
         *at = 0;
-        if (mkdir(copy, 0777) && (errno != EEXIST || stat(copy, &st) || !S_ISDIR(st.st_mode)))
-            return diag_system(diag_nowhere(t->diag), "cannot make the folder '%s': %s", copy,
-                               strerror(errno));
+        if (mkdir(copy, 0777) &&
+            (errno != EEXIST || stat(copy, &st) || !S_ISDIR(st.st_mode)))
+            return diag_system(diag_nowhere(t->diag), "cannot make the folder '%s': %s",
+                               copy, strerror(errno));
         if (!c)
             return true;
         *at = c;
@@ -138,7 +178,8 @@ bool tool_folder(Tool *t, const char *path) {
 char *tool_file_name(Arena *a, const char *name) {
     char *s = arena_printf(a, "%s", name);
     for (char *c = s; *c; c++)
-        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-", *c))
+        if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-",
+                    *c))
             *c = '_';
     return s;
 }

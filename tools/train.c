@@ -7,9 +7,11 @@
 #include "tools/tool.h"
 #include "train/trainer.h"
 
-static volatile sig_atomic_t caught;   /* number of the signal that asked to end, or 0 */
+static volatile sig_atomic_t caught; /* number of the signal that asked to end, or 0 */
 
-static void on_signal(int number) { caught = number; }
+static void on_signal(int number) {
+    caught = number;
+}
 
 static bool asked(void *user) {
     (void)user;
@@ -54,8 +56,11 @@ static int exit_code(const Tool *t, TrainStatus status) {
 static TrainStatus run(Tool *t, const ProgramOptions *o) {
     const Args *a = t->args;
     SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
-    TrainOptions train = {.run = a->out ? a->out : t->run, .resume = a->resume,
-                          .weights = a->weights, .stop = asked, .log = stderr,
+    TrainOptions train = {.run = a->out ? a->out : t->run,
+                          .resume = a->resume,
+                          .weights = a->weights,
+                          .stop = asked,
+                          .log = stderr,
                           .terminal = isatty(2) != 0};
     TrainResult result = {0};
     Data data;
@@ -93,7 +98,8 @@ int command_train(const Args *given) {
         return tool_usage(t);
     }
     if (args.backend && strcmp(args.backend, "interp64") == 0) {
-        usage_error("train: the oracle does not train; give --backend jit, c or interp");
+        usage_error(
+            "train: the oracle does not train; give --backend jit, c or interp");
         return tool_usage(t);
     }
     if (!tool_options(t, &o) || !tool_seed(t, &seed))

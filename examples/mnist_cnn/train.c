@@ -24,7 +24,8 @@ static unsigned char *read_idx(const char *path, long header, size_t size, size_
 }
 
 int main(int argc, char **argv) {
-    mnist_cnn_ctx ctx = {.params = params, .grads = grads, .state = state, .arena = arena};
+    mnist_cnn_ctx ctx = {
+        .params = params, .grads = grads, .state = state, .arena = arena};
     if (argc != 5 || mnist_cnn_init(&ctx, 0) != 0)
         return 2;
     int count = atoi(argv[3]), epochs = atoi(argv[4]);
@@ -41,7 +42,8 @@ int main(int argc, char **argv) {
                 target[i] = labels[at + i];
             ctx.rng[2] = step;
             ctx.lr = mnist_cnn_lr(step);
-            if (mnist_cnn_step(&ctx, n, images + (size_t)at * SIZE, target, &loss, &accuracy) != 0)
+            if (mnist_cnn_step(&ctx, n, images + (size_t)at * SIZE, target, &loss,
+                               &accuracy) != 0)
                 return 3;
             sum += (double)loss * n;
         }
