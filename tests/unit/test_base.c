@@ -358,6 +358,23 @@ static void diag_shows_the_place(void) {
     arena_free(a);
 }
 
+static void diag_tells_whose_fault(void) {
+    Arena *a = arena_new();
+    Heard h = {0};
+    Diag *d = diag_new(a, hear, &h);
+    CU_ASSERT_EQUAL(diag_status(d), 0);
+    diag_warn(diag_nowhere(d), "careful");
+    CU_ASSERT_EQUAL(diag_status(d), 0);
+    diag_error(diag_nowhere(d), "the user's");
+    CU_ASSERT_EQUAL(diag_status(d), 1);
+    CU_ASSERT_FALSE(diag_system(diag_nowhere(d), "the system's"));
+    diag_error(diag_nowhere(d), "the user's again");
+    CU_ASSERT_EQUAL(diag_status(d), 3);
+    CU_ASSERT_EQUAL(diag_errors(d), 3);
+    text_free(&h.text);
+    arena_free(a);
+}
+
 static void diag_stops_after_20(void) {
     Arena *a = arena_new();
     Heard h = {0};
@@ -450,6 +467,7 @@ int main(void) {
         {"num: ignores the locale", numbers_ignore_locale},
         {"size: checked", sizes_are_checked},
         {"diag: shows the place", diag_shows_the_place},
+        {"diag: tells whose fault", diag_tells_whose_fault},
         {"diag: stops after 20", diag_stops_after_20},
         {"diag: cuts long lines", diag_cuts_long_lines},
         {"diag: hides control characters", diag_hides_control_characters},
