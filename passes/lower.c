@@ -190,6 +190,8 @@ static void lower_gather(Lower *l, Made *m) {
         value = lower_reduce(l, n, map, &arg);
     else
         value = lower_share(l, lower_expr(l, n, n->eq->body, map));
+    if (n->eq->arg && !arg)
+        arg = x_int(l->p, I32, 0);     /* the first of one */
     store(l, m, map, value, arg);
     if (in.n)
         lower_close(l, 1);
