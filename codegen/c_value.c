@@ -199,8 +199,9 @@ static void lane_guard(Emit *e, int t, const Expr *x) {
         rest = mask;                   /* any will do */
     } else {
         rest = arena_printf(e->arena, "m%d", new_temp(e));
-        c_line(e, "const %s %s = select_%s(%s, splat_%s(0), splat_%s(1));", mtype, rest, mtype,
-               mask, mtype, mtype);
+        const char *all = arena_printf(e->arena, "splat_%s(1)", mtype);
+        c_line(e, "const %s %s = select_%s(%s, splat_%s(0), %s);", mtype, rest, mtype, mask,
+               mtype, e->mask ? e->mask : all);
     }
     masked_arm(e, t, x->arg[1], rest, true);
     masked_arm(e, t, x->arg[0], mask, false);

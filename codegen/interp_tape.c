@@ -160,6 +160,8 @@ static void make_arm(Maker *m, const Expr *x, int to, int mask) {
 static int make_lane_when(Maker *m, const Expr *x) {
     int to = new_cells(m, x->lanes), mask = make_mask(m, x), rest = new_cells(m, x->lanes);
     emit(m, (Ins){.kind = V_NOT, .to = rest, .a = mask, .lanes = x->lanes});
+    if (m->mask >= 0)
+        emit(m, (Ins){.kind = V_AND, .to = rest, .a = rest, .b = m->mask, .lanes = x->lanes});
     make_arm(m, x->arg[1], to, rest);
     make_arm(m, x->arg[0], to, mask);
     return to;

@@ -54,6 +54,12 @@ static const KernelText more_kernels[] = {
      "  %1[i0+128; $L, 1, $L] = lt(v0, %0[i0; $L, 1, $L])\n"
      "  %1[i0+192; $L, 1, $L] = and(le(v0, %0[i0+9; $L, 1, $L]), eq(v0, splat($L, 1:bool)))\n"
      "}\n"},
+    {"far beyond, where neither guard holds",
+     "arg %0 f32[1] in\n arg %1 f32[64] out\n"
+     "for i0 = 0 to 64 step $L free {\n"
+     "  %1[i0; $L, 1, $L] = when@i0(8-i0 >= 0, when@i0(7-i0 >= 0, splat($L, 1:f32),"
+     " %0[100000000*i0-800000000; $L, 100000000, $L]), splat($L, 2:f32))\n"
+     "}\n"},
     {"shared",
      "arg %0 f32[64] in restrict \"x\"\n arg %1 f32[64] out restrict \"x\"\n"
      "for i0 = 0 to 64 step $L free {\n"

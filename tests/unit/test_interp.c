@@ -118,6 +118,23 @@ static void test_lazy(void) {
     world_free(w);
 }
 
+/* The second arm of a guard inside a guard is for lanes that both leave to it. */
+static void test_lazy_twice(void) {
+    World *w = world_new();
+    CaseData d;
+    CU_ASSERT_EQUAL(run_one(w,
+        "kernel \"k\" {\n arg %0 f32[6] in\n arg %1 f32[8] out\n"
+        "for i0 = 0 to 8 step 8 free {\n"
+        " %1[i0; 8, 1, 8] = when@i0(5-i0 >= 0, when@i0(3-i0 >= 0, splat(8, 1:f32),"
+        " %0[i0; 8, 1, 8]), splat(8, 2:f32))\n}\n}\n", 1, &d), 0);
+    const float *x = (float *)d.buf[0], *y = (float *)d.buf[1];
+    for (int i = 0; i < 8; i++) {
+        float expected = i < 4 ? 1 : i > 5 ? 2 : x[i];
+        CU_ASSERT(y[i] == expected || (y[i] != y[i] && expected != expected));
+    }
+    world_free(w);
+}
+
 /* Inputs are as long as this call's batch, not as its bound. */
 static void test_batch(void) {
     static const char text[] =
@@ -144,7 +161,8 @@ static void test_batch(void) {
 int main(void) {
     static const UnitTest tests[] = {
         {"product", test_product}, {"vectors", test_vectors}, {"rounding", test_rounding},
-        {"faults", test_faults}, {"lazy", test_lazy}, {"batch", test_batch},
+        {"faults", test_faults}, {"lazy", test_lazy},
+        {"lazy twice", test_lazy_twice}, {"batch", test_batch},
     };
     return unit_main("interp", tests, COUNT(tests));
 }
