@@ -1,4 +1,6 @@
 /* Random networks: oracle, interpreter, JIT and C agree in every bit, in every entry.
+ * labels: slow
+ * timeout: 900
  *
  *     test_nets                       200 networks; KILN_NET=1234 or KILN_NET=0-19999: those
  *     test_nets 1234                  that one in every way, in this process
