@@ -248,9 +248,6 @@ static bool result_type(Row *r, Type *t) {
     t->rank = r->nout;
     for (int d = 0; d < r->nout; d++) {
         t->dim[d] = r->dim_of[d] < 0 ? r->dim[d] : r->idx[r->dim_of[d]].ext;
-        if (d > 0 && t->dim[d].batch && r->ps.label)   /* an op's, so a user's */
-            return parse_fail(
-                &r->ps, "the batch must stay the outermost dim, got it as dim %d", d);
     }
     return type_count(t, &count) ||
            parse_fail(&r->ps, "%s is too large", type_text(r->ps.arena, t));

@@ -1,5 +1,5 @@
 /* Ops: rows of ops.def and rows given in place, turned into nodes. */
-#include "ir/graph.h"
+#include "ir/scan.h"
 
 #include <string.h>
 
@@ -137,6 +137,8 @@ static Ref one_row(Rows *r, const char *from, const char *to, DType dtype) {
     return ref;
 }
 
+static Ref scan_row(Rows *r, const char *from, const char *to);
+
 /* `dtype` is that of the last equation. */
 static Ref rows(Rows *r, const char *text, DType dtype) {
     const char *from[16], *to[16];
@@ -155,11 +157,40 @@ static Ref rows(Rows *r, const char *text, DType dtype) {
         p = end;
     }
     for (int i = 0; i < n; i++) {
-        ref = one_row(r, from[i], to[i], i == n - 1 ? dtype : NDTYPE);
+        if (!strncmp(from[i], "scan ", 5))
+            ref = scan_row(r, from[i], to[i]);
+        else
+            ref = one_row(r, from[i], to[i], i == n - 1 ? dtype : NDTYPE);
         if (!ref.node)
             return ref;
     }
     return ref;
+}
+
+/* scan S over X from 0: S[..] = S[..] + X[..]   the S of all steps over X's first dim */
+static Ref scan_row(Rows *r, const char *from, const char *to) {
+    static const char form[] = "scan %15[A-Z] over %15[A-Z] from %15[^:]:%n";
+    char name[16], over[16], start[16];
+    int used = 0;
+    double first;
+    if (sscanf(from, form, name, over, start, &used) != 3 || !used ||
+        !num_parse(start, strlen(start), &first))
+        bug("a row has the scan %.*s", (int)(to - from), from);
+    Ref x = named_result(r, over, over + strlen(over));
+    Type slice = type_slice(ref_type(x));
+    if (ref_type(x)->dim[0].batch)
+        return diag_error(r->loc, "%s: steps along the batch", r->label), (Ref){0};
+    ScanDraft d = scan_draft(r->g, ref_type(x)->dim[0].n, false);
+    Rows body = {.g = d.body, .loc = r->loc, .label = r->label};
+    Ref carry = scan_carry(&d, graph_filled(r->g, &slice, first));
+    add_operand(&body, strs_z(r->g->strs, name), carry);
+    add_operand(&body, strs_z(r->g->strs, over), scan_stack(&d, x));
+    Ref next = one_row(&body, from + used + strspn(from + used, " "), to, NDTYPE);
+    if (!next.node)
+        return next;
+    Ref all = {scan_done(&d, &next, 1, &next), 1};
+    add_operand(r, strs_z(r->g->strs, name), all);
+    return all;
 }
 
 /* --- arguments of an op --- */
@@ -247,7 +278,14 @@ Ref graph_op(Graph *g, Loc loc, const char *op, int nsrc, const Ref *src, int na
         add_operand(&r,
                     arena_printf(g->arena, "%.*s", (int)source[i].len, source[i].name),
                     src[i]);
-    return rows(&r, o->eq, NDTYPE);
+    Ref ref = rows(&r, o->eq, NDTYPE);
+    for (int d = 1; ref.node && d < ref_type(ref)->rank; d++)
+        if (ref_type(ref)->dim[d].batch) {
+            diag_error(loc, "%s: the batch must stay the outermost dim, got it as dim %d", op,
+                       d);
+            return (Ref){0};
+        }
+    return ref;
 }
 
 Ref graph_text(Graph *g, const char *eq, int nsrc, const Ref *src, int nattr,

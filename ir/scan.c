@@ -1,4 +1,4 @@
-/* Building scans: sources are wired as they are named; what is built on scans alone. */
+/* Building scans: sources are wired as they are named. */
 #include "ir/scan.h"
 
 #include <stdlib.h>
@@ -58,8 +58,7 @@ Node *scan_done(ScanDraft *d, const Ref *next, int nout, const Ref *out) {
     return graph_scan(d->g, &s, nsrc, src);
 }
 
-/* Index d of the result for each dim, 0 where the extent is 1. */
-static Eq *map_over(Graph *g, const Type *t) {
+Ref graph_filled(Graph *g, const Type *t, double value) {
     Eq *e = NEW(g->arena, 1, Eq);
     Dim *ext = NEW(g->arena, t->rank, Dim);
     const Ix **store = NEW(g->arena, t->rank, const Ix *);
@@ -67,48 +66,11 @@ static Eq *map_over(Graph *g, const Type *t) {
     for (int d = 0; d < t->rank; d++) {
         store[d] = ix_const(g->pool, 0);
         if (t->dim[d].n == 1 && !t->dim[d].batch)
-            continue;
+            continue;                  /* 0 where the extent is 1 */
         store[d] = ix_var(g->pool, e->nidx);
         ext[e->nidx++] = t->dim[d];
     }
     e->nfree = e->nidx;
-    return e;
-}
-
-Ref graph_zeros(Graph *g, const Type *t) {
-    Eq *e = map_over(g, t);
-    e->body = x_num(g->pool, t->dtype, 0);
+    e->body = x_num(g->pool, t->dtype, value);
     return graph_eq(g, e, t, 0, NULL);
-}
-
-/* x with dim `from` moved to place `to`. */
-static Ref move_dim(Graph *g, Ref x, int from, int to) {
-    Type t = *ref_type(x);
-    Dim moved = t.dim[from];
-    const Ix *sub[MAX_RANK];
-    if (from == to)
-        return x;
-    for (int d = from; d < t.rank - 1; d++)
-        t.dim[d] = t.dim[d + 1];
-    for (int d = t.rank - 1; d > to; d--)
-        t.dim[d] = t.dim[d - 1];
-    t.dim[to] = moved;
-    Eq *e = map_over(g, &t);
-    for (int d = 0; d < t.rank; d++) {
-        int was = d == to ? from : d < to ? d + (d >= from) : d - 1 + (d > from);
-        sub[was] = e->store[d];
-    }
-    e->body = x_read(g->pool, t.dtype, 0, t.rank, sub);
-    return graph_eq(g, e, &t, 1, &x);
-}
-
-Ref graph_cumsum(Graph *g, Ref x, int axis) {
-    Ref stacked = move_dim(g, x, axis, 0);
-    const Type *t = ref_type(stacked);
-    Type slice = type_slice(t);
-    ScanDraft d = scan_draft(g, t->dim[0].n, false);
-    Ref term[] = {scan_carry(&d, graph_zeros(g, &slice)), scan_stack(&d, stacked)};
-    Ref sum = graph_text(d.body, "O[..] = A[..] + B[..]", 2, term, 0, NULL, NDTYPE);
-    Node *scan = scan_done(&d, &sum, 1, &sum);
-    return move_dim(g, (Ref){scan, 1}, 0, axis);
 }

@@ -28,9 +28,7 @@ Ref scan_whole(ScanDraft *d, Ref whole);
 /* The finished scan; next: each carry's new value, out: what is stacked. */
 Node *scan_done(ScanDraft *d, const Ref *next, int nout, const Ref *out);
 
-/* A tensor of zeros. */
-Ref graph_zeros(Graph *g, const Type *t);
-/* Running sums along an axis. */
-Ref graph_cumsum(Graph *g, Ref x, int axis);
+/* A tensor of one number. */
+Ref graph_filled(Graph *g, const Type *t, double value);
 
 #endif

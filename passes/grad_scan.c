@@ -370,14 +370,14 @@ static Rebody reverse(Scans *q, const Wanted *w, ScanDraft *d) {
     for (int i = 0; i < ncarry; i++) {
         Ref end = adjoint_of(q, i);
         if (q->carried[i])
-            carry[i] = scan_carry(d, end.node ? end : graph_zeros(q->g, &q->n->types[i]));
+            carry[i] = scan_carry(d, end.node ? end : graph_filled(q->g, &q->n->types[i], 0));
     }
     for (int i = 0; i < ncarry; i++) {
         const Node *leaf = scan_input(&(Scan){.body = q->body}, 'c', i);
         Ref adjoint = leaf ? wanted(w, leaf) : (Ref){0};
         if (q->carried[i])
             next[n++] = adjoint.node ? rebody(&b, adjoint)
-                                     : graph_zeros(d->body, &q->n->types[i]);
+                                     : graph_filled(d->body, &q->n->types[i], 0);
     }
     for (int i = 0; i < w->n; i++)
         if (w->wrt[i].node->kind == N_INPUT && scan_leaf(w->wrt[i].node, &number) == 'x' &&

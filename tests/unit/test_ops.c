@@ -97,6 +97,12 @@ static const Case table[] = {
     {"amin_all", "X=f32[2,3,4,5]", "f32[]"},
     /* shapes and places */
     {"reshape", "X=f32[n:3,1,28,28] shape={0,-1}", "f32[n:3,784]"},
+    {"cumsum", "X=f32[n:3,4,5] axis=1", "f32[n:3,4,5]"},
+    {"cumsum", "X=f32[n:3,4] axis=-1", "f32[n:3,4]"},
+    {"cumsum", "X=i32[1,1]", "i32[1,1]"},
+    {"cumsum", "X=f32[n:3,4]", "cumsum: steps along the batch"},
+    {"cumsum", "X=f32[4] axis=1", "cumsum: X is f32[4], expected at least 2 dims"},
+    {"cumprod", "X=f32[4,5] axis=1", "f32[4,5]"},
     {"reshape", "X=f32[n:3,12] shape={0,2,3,2}", "f32[n:3,2,3,2]"},
     {"reshape", "X=f32[6,4] shape={3,8}", "f32[3,8]"},
     {"reshape", "X=f32[] shape={1,1}", "f32[1,1]"},

@@ -354,7 +354,7 @@ static int statements(int steps, bool gradient, int64_t *arena) {
     Ref in[] = {graph_leaf(g, N_INPUT, "x", &x), graph_leaf(g, N_PARAM, "w", &w)};
     Ref stacked = graph_text(g, "O[t,n,i] += A[n,t,k]*B[i,k]", 2, in, 0, NULL, NDTYPE);
     ScanDraft d = scan_draft(g, steps, false);
-    Ref part[] = {scan_carry(&d, graph_zeros(g, &h)), scan_stack(&d, stacked),
+    Ref part[] = {scan_carry(&d, graph_filled(g, &h, 0)), scan_stack(&d, stacked),
                   scan_whole(&d, in[1])};
     Ref next = graph_text(d.body, "Z[n,i] += A[n,k]*C[i,k]; O[..] = tanh(Z[..] + B[..])", 3,
                           part, 0, NULL, NDTYPE);
@@ -402,7 +402,9 @@ static void cumulative(void) {
         Type t = {I32, 3, {{2, false}, {3, false}, {2, false}}};
         OracleTensor in = {N_INPUT, "x", t, x}, out;
         OracleOptions o = {a, false, diag_nowhere(d)};
-        Ref y = graph_cumsum(g, graph_leaf(g, N_INPUT, "x", &t), axis);
+        Ref leaf = graph_leaf(g, N_INPUT, "x", &t);
+        Attr along = {.name = "axis", .kind = ATTR_INT, .i = axis};
+        Ref y = graph_op(g, diag_nowhere(d), "cumsum", 1, &leaf, 1, &along);
         graph_result(g, TO_OUTPUT, "y", y);
         UNIT_SAME(graph_verify(a, g), NULL);
         CU_ASSERT_TRUE_FATAL(oracle_run(g, &o, 1, 1, &in, &out));
