@@ -27,10 +27,12 @@ typedef struct Build Build;
 typedef struct { const char *name; Ints list; } NamedList;
 typedef struct { const char *name, *word; } NamedWord;
 typedef struct { const char *name; Ref ref; } NamedRef;
+typedef struct RowScan RowScan;
 typedef struct Macro {
     Build *build;
     Arena *arena;
-    Graph *graph;
+    Graph *graph;                      /* inside a scan, its body */
+    RowScan *scan;                     /* the scan that is open; NULL: none */
     Loc loc;                           /* of the layer in the file */
     const char *where;                 /* "linear 'fc2'", leads in messages */
     const char *path;                  /* "repeat.0.fc2": prefix of parameters */

@@ -63,6 +63,7 @@ static Init init_of(const Macro *m, const Type *t, const char *role, double valu
         if (asked)
             return init_asked(m, t);
         fans(t, &in, &out);
+        in = value > 0 ? value : in;
         return *role == 'n' ? (Init){INIT_NORMAL, 0, 1}
                             : (Init){INIT_UNIFORM, -1 / sqrt(in), 1 / sqrt(in)};
     }
@@ -113,7 +114,7 @@ Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *
         return (Ref){0};
     fans(t, &in, &out);
     if (!strcmp(role, "weight"))
-        macro_number(m, "fan", in);
+        macro_number(m, "fan", value > 0 ? value : in);
     Ref tied = m->tied && !state ? tied_to(b, m, key) : (Ref){0};
     m->shares |= tied.node != NULL;
     if (tied.node)

@@ -1,5 +1,5 @@
 /* Runs the text of a row: numbers, lists, checks, parameters, and ops in order. */
-#include "frontend/layer.h"
+#include "frontend/row_scan.h"
 
 #include <math.h>
 #include <string.h>
@@ -304,6 +304,8 @@ static bool read_arg(Macro *m, char *text, Ref *out) {
     *out = strcmp(text, "rng") ? macro_find(m, text) : build_rng(m->build);
     if (!out->node && !optional)
         *out = graph_number(m->graph, F32, row_number(m, text));
+    if (out->node)
+        *out = row_inside(m, *out);
     return out->node != NULL;
 }
 
@@ -363,13 +365,28 @@ static bool run_standardize(Macro *m, const char *rest) {
     return true;
 }
 
+/* What begins with a word of its own; false if nothing does. */
+static bool run_word(Macro *m, const char *part, bool *ok) {
+    *ok = true;
+    if (!strncmp(part, "range ", 6))
+        *ok = run_range(m, part + 6);
+    else if (!strncmp(part, "standardize ", 12))
+        *ok = run_standardize(m, part + 12);
+    else if (!strncmp(part, "scan ", 5))
+        row_scan(m, part + 5);
+    else if (!strncmp(part, "step ", 5))
+        row_step(m, part + 5);
+    else
+        return false;
+    return true;
+}
+
 static bool run_statement(Macro *m, char *part) {
+    bool ok;
     if (!row_holds(m, part))
         return true;
-    if (!strncmp(part, "range ", 6))
-        return run_range(m, part + 6);
-    if (!strncmp(part, "standardize ", 12))
-        return run_standardize(m, part + 12);
+    if (run_word(m, part, &ok))
+        return ok;
     const char *arrow = strstr(part, "<-"), *eq = strchr(part, '=');
     if (arrow && !eq) {
         Ref r = macro_find(m, trimmed(m->arena, arrow + 2, strlen(arrow + 2)));

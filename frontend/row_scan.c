@@ -1,0 +1,84 @@
+/* Scans in the text of a row: `scan h = start over p; ..; step h = next`. */
+#include "frontend/row_scan.h"
+
+#include "ir/scan.h"
+
+#include <string.h>
+
+struct RowScan {
+    ScanDraft draft;
+    Graph *around;
+    int ncarry, nref;                  /* nref: names known outside */
+    const char **carry;
+};
+
+static char *side(const Macro *m, const char *from, const char *to) {
+    while (from < to && *from == ' ')
+        from++;
+    while (to > from && to[-1] == ' ')
+        to--;
+    return arena_printf(m->arena, "%.*s", (int)(to - from), from);
+}
+
+/* A value of the layer, or zeros of a shape: [n, units]. */
+static Ref start_value(Macro *m, const char *text) {
+    const Type *x = ref_type(m->in[0]);
+    Type t = {.dtype = F32};
+    if (*text != '[')
+        return macro_find(m, text);
+    Ints list = row_list(m, text, x->rank && x->dim[0].batch);
+    for (t.rank = 0; t.rank < list.n; t.rank++) {
+        int64_t n = list.item[t.rank];
+        t.dim[t.rank] = n ? (Dim){n, false} : x->dim[0];
+    }
+    return graph_filled(m->graph, &t, 0);
+}
+
+void row_scan(Macro *m, const char *text) {
+    RowScan *s = NEW(m->arena, 1, RowScan);
+    const char *over = strstr(text, " over "), *p = over ? over + 6 : text;
+    const char *name = side(m, p, p + strlen(p)), *list = over ? side(m, text, over) : "";
+    Ref stacked = macro_find(m, name), start;
+    char *part;
+    if (m->scan || !stacked.node)
+        bug("row of %s: scan %s", m->where, text);
+    s->draft = scan_draft(m->graph, ref_type(stacked)->dim[0].n, false);
+    s->nref = m->nref;
+    while ((part = row_part(m->arena, &list, ','))) {
+        const char *eq = strchr(part, '=');
+        start = start_value(m, side(m, eq + 1, part + strlen(part)));
+        PUSH(m->arena, s->carry, s->ncarry) = side(m, part, eq);
+        macro_ref(m, s->carry[s->ncarry - 1], scan_carry(&s->draft, start));
+    }
+    macro_ref(m, name, scan_stack(&s->draft, stacked));
+    s->around = m->graph;
+    m->graph = s->draft.body;
+    m->scan = s;
+}
+
+Ref row_inside(const Macro *m, Ref r) {
+    const Graph *g = m->graph;
+    bool here = r.node->id < (uint32_t)g->nnode && g->node[r.node->id] == r.node;
+    return here || !m->scan ? r : scan_whole(&m->scan->draft, r);
+}
+
+void row_step(Macro *m, const char *text) {
+    RowScan *s = m->scan;
+    Ref *next = NEW(m->arena, s->ncarry, Ref);
+    char *part;
+    while ((part = row_part(m->arena, &text, ','))) {
+        const char *eq = strchr(part, '='), *name = side(m, part, eq);
+        Ref r = macro_find(m, side(m, eq + 1, part + strlen(part)));
+        for (int i = 0; i < s->ncarry; i++)
+            if (!strcmp(s->carry[i], name))
+                next[i] = row_inside(m, r);
+    }
+    Node *n = scan_done(&s->draft, next, s->ncarry, next);
+    m->graph = s->around;
+    m->scan = NULL;
+    m->nref = s->nref;
+    for (int i = 0; i < s->ncarry; i++) {
+        macro_ref(m, s->carry[i], (Ref){n, i});
+        macro_ref(m, arena_printf(m->arena, "%s.all", s->carry[i]), (Ref){n, s->ncarry + i});
+    }
+}
