@@ -29,12 +29,15 @@ static void seek_product(const Expr *e, void *found) {
         *(bool *)found |= reads(e->arg[0]) && reads(e->arg[1]);
 }
 
-/* A sum of products of reads: one multiply-add for each point; the batch counts as 1. */
+/* A sum of products of reads: one multiply-add for each point; the batch counts as 1,
+ * a scan as all of its steps. */
 static int64_t node_macs(const Node *n) {
     bool product = false;
-    int64_t points = 1;
+    int64_t points = 1, steps = 0;
+    for (int i = 0; n->kind == N_SCAN && i < n->scan->body->nnode; i++)
+        steps += n->scan->steps * node_macs(n->scan->body->node[i]);
     if (n->kind != N_EQ || n->eq->fold != FOLD_SUM)
-        return 0;
+        return steps;
     x_visit(n->eq->body, seek_product, &product);
     for (int i = 0; i < n->eq->nidx; i++)
         points *= n->eq->ext[i].batch ? 1 : n->eq->ext[i].n;

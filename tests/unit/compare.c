@@ -207,6 +207,13 @@ static void load(Run *r, const Program *p, KilnCtx *ctx, const void **in) {
     }
 }
 
+/* Parts of a kernel may run in any order. */
+static void backwards(void *pool, int parts, void (*fn)(void *arg, int part), void *arg) {
+    (void)pool;
+    for (int i = parts; i-- > 0;)
+        fn(arg, i);
+}
+
 bool compare_graph(Arena *a, const Graph *g, const Compare *c) {
     Run r = {.a = a, .g = g, .c = c};
     Diag *d = diag_new(a, NULL, NULL);
@@ -226,6 +233,7 @@ bool compare_graph(Arena *a, const Graph *g, const Compare *c) {
     if (!e)
         return false;
     KilnCtx *ctx = exec_ctx_new(a, p, c->threads ? c->threads : 1);
+    ctx->parallel = c->threads > 1 ? backwards : NULL;
     const void **in = NEW(a, p->input.n + 1, const void *);
     void **out = NEW(a, g->nresult + 1, void *), **got = NEW(a, g->nresult + 1, void *);
     int nout = 0;

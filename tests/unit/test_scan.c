@@ -226,12 +226,13 @@ static void fast(void) {
 
 static void jit(void) {
     check((Compare){.n = 2, .seed = 5, .target = "native", .backend = EXEC_JIT}, 0);
-    check((Compare){.n = 3, .seed = 6, .target = "native", .backend = EXEC_JIT}, 1);
+    check((Compare){.n = 3, .seed = 6, .target = "native", .backend = EXEC_JIT, .threads = 3},
+          1);
 }
 
 static void c_code(void) {
     check((Compare){.n = 3, .seed = 7, .target = "native", .backend = EXEC_C, .cc = "gcc",
-                    .cflags = "-O2"}, 1);
+                    .cflags = "-O2", .threads = 2}, 1);
     check((Compare){.n = 2, .seed = 8, .target = "portable", .backend = EXEC_C, .cc = "clang",
                     .cflags = "-O1"}, 1);
 }
