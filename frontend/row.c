@@ -190,13 +190,16 @@ static void keep_first(void *user, DiagKind kind, Loc loc, const char *message) 
         c->message = arena_printf(c->arena, "%s", message);
 }
 
-/* An op; where it does not fit, {NULL} and what it says about that. */
+/* An op or {equation}; where it does not fit, {NULL} and what it says about that. */
 static Ref try_op(Macro *m, const char *op, int nsrc, const Ref *src, int nattr,
                   const Attr *attr, const char **message) {
     Caught c = {m->arena, NULL};
     Diag *d = diag_new(m->arena, keep_first, &c);
-    Ref r = graph_op(m->graph, (Loc){diag_source(d, op, NULL, 0), 0, 0}, op, nsrc, src,
-                     nattr, attr);
+    Loc loc = {diag_source(d, op, NULL, 0), 0, 0};
+    Ref r = *op == '{' ? graph_equation(m->graph, loc,
+                                        trimmed(m->arena, op + 1, strlen(op) - 2), nsrc, src,
+                                        nattr, attr, NDTYPE)
+                       : graph_op(m->graph, loc, op, nsrc, src, nattr, attr);
     if (!r.node && message)
         *message = c.message ? c.message : "does not fit";
     return r;
@@ -252,7 +255,7 @@ Ref macro_op(Macro *m, const char *op, int nsrc, const Ref *src, int nattr,
     const char *message = NULL;
     Ref r = try_op(m, op, nsrc, src, nattr, attr, &message);
     if (!r.node)
-        macro_fault(m, in_layer_terms(m, op, nsrc, src, message));
+        macro_fault(m, *op == '{' ? message : in_layer_terms(m, op, nsrc, src, message));
     return r;
 }
 
@@ -345,10 +348,7 @@ static Ref run_op(Macro *m, const char *call) {
         return fold_inputs(m, op, nattr, attr);
     while (args && n < MAX_SOURCES && (arg = row_part(m->arena, &args, ',')))
         n += read_arg(m, arg, &src[n]);
-    if (info)
-        return macro_op(m, op, n, src, nattr, attr);
-    return graph_text(m->graph, trimmed(m->arena, op + 1, strlen(op) - 2), n, src,
-                      nattr, attr, NDTYPE);
+    return macro_op(m, op, n, src, nattr, attr);
 }
 
 /* range x size */

@@ -99,6 +99,9 @@ Ref graph_op(Graph *g, Loc loc, const char *op, int nsrc, const Ref *src, int na
  * names are A, B, C, ... in the order of src. Errors are bugs: for our own use. */
 Ref graph_text(Graph *g, const char *eq, int nsrc, const Ref *src, int nattr,
                const Attr *attr, DType out);
+/* The same where a fault may be the user's: {NULL} and an error at loc. */
+Ref graph_equation(Graph *g, Loc loc, const char *eq, int nsrc, const Ref *src, int nattr,
+                   const Attr *attr, DType out);
 void graph_result(Graph *g, int to, const char *name, Ref r);
 
 /* Copies node n with sources map[id][res] into g (rebuild, never edit). */

@@ -288,16 +288,21 @@ Ref graph_op(Graph *g, Loc loc, const char *op, int nsrc, const Ref *src, int na
     return ref;
 }
 
-Ref graph_text(Graph *g, const char *eq, int nsrc, const Ref *src, int nattr,
-               const Attr *attr, DType out) {
+Ref graph_equation(Graph *g, Loc loc, const char *eq, int nsrc, const Ref *src, int nattr,
+                   const Attr *attr, DType out) {
     static const char *const name[] = {"A", "B", "C", "D", "E", "F", "G",
                                        "H", "I", "J", "K", "L", "M", "N"};
-    Rows r = {.g = g, .loc = our_own(g, eq), .nattr = nattr, .attr = attr};
+    Rows r = {.g = g, .loc = loc, .nattr = nattr, .attr = attr};
     if (nsrc > (int)COUNT(name))
         bug("more than %d operands: %s", (int)COUNT(name), eq);
     for (int i = 0; i < nsrc; i++)
         add_operand(&r, name[i], src[i]);
-    Ref ref = rows(&r, eq, out);
+    return rows(&r, eq, out);
+}
+
+Ref graph_text(Graph *g, const char *eq, int nsrc, const Ref *src, int nattr,
+               const Attr *attr, DType out) {
+    Ref ref = graph_equation(g, our_own(g, eq), eq, nsrc, src, nattr, attr, out);
     if (!ref.node)
         bug("no result: %s", eq);
     return ref;
