@@ -71,6 +71,20 @@ static bool most_turns(Build *b, const Stmt *s, int64_t *turns) {
     return ix_range(ix_sub(b->p, hi, s->lo), &box, &lo, turns) && *turns > 0;
 }
 
+/* Terms of all chunks: the last may be cut short where its outermost loop ends. */
+static int64_t all_terms(Build *b, const Pack *k) {
+    int64_t n = k->chunk_terms * k->chunks, lo, end;
+    const Stmt *s = k->first_term < k->npath ? k->path[k->first_term] : NULL;
+    if (!s || s->hi->n != 1 || s->hi->term->atom->kind != IX_MIN)
+        return n;
+    Box box = {0, NULL, b->t->m->batch};
+    int64_t inner = k->chunk_terms / k->size[k->first_term];
+    for (int i = 0; i < 2; i++)
+        if (ix_range(s->hi->term->atom->a[i], &box, &lo, &end) && end * inner < n)
+            n = end * inner;
+    return n;
+}
+
 static bool plan_pack(Build *b, Pack *k) {
     int chunk = -1;
     k->chunk_terms = k->chunks = 1;
@@ -91,7 +105,7 @@ static bool plan_pack(Build *b, Pack *k) {
         k->chunks = 1;
     k->buf = kernel_buf(b->a, b->t->k,
                         (Buf){.kind = BUF_LOCAL, .dtype = k->hot->read->type, .read = true,
-                              .size = k->chunk_terms * k->chunks * b->width, .written = true});
+                              .size = all_terms(b, k) * b->width, .written = true});
     return true;
 }
 
