@@ -38,6 +38,20 @@ static const Expr *with_args(Pool *p, const Expr *e, const Expr *const *arg) {
     bug("expression of kind %d", e->kind);
 }
 
+/* f on e with new arguments. f has seen these, so it must not see what becomes of e where
+ * that is one of them (x*1 is x), nor a guard that has taken in one of theirs. */
+static const Expr *apply(Pool *p, const Expr *e, const Expr *const *arg, XFn *f, void *user) {
+    const Expr *r;
+    if (e->kind == X_WHEN) {
+        Expr raw = *e;
+        raw.arg = arg;
+        r = f(p, &raw, user);
+        return r == &raw ? with_args(p, e, arg) : r;
+    }
+    r = with_args(p, e, arg);
+    return r->kind == e->kind ? f(p, r, user) : r;
+}
+
 static const Expr *rewrite(Pool *p, uint32_t walk, const Expr *e, XFn *f, void *user) {
     const Expr *r = memo_get(p, walk, e), *arg[MAX_ARGS];
     if (r)
@@ -47,7 +61,7 @@ static const Expr *rewrite(Pool *p, uint32_t walk, const Expr *e, XFn *f, void *
         arg[i] = rewrite(p, walk, e->arg[i], f, user);
         changed |= arg[i] != e->arg[i];
     }
-    r = f(p, changed ? with_args(p, e, arg) : e, user);
+    r = changed ? apply(p, e, arg, f, user) : f(p, e, user);
     memo_put(p, walk, e, r);
     return r;
 }

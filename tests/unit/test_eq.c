@@ -63,6 +63,8 @@ static void test_shapes(void) {
           "f32[4,10] O[i0<4,i1<10] += [i2<784] chunk 512 : (A[i0,i2]*B[i2,i1])");
     gives("A=f32[n:64,3,4]", "O[n,j,i] = A[n,i,j]",
           "f32[n:64,4,3] O[i0<n:64,i1<4,i2<3] = A[i0,i2,i1]");
+    gives("A=f32[3,1,5]", "O[c,y,x] = A[c,y,x]/num(min(x+1, A.2) - x)",
+          "f32[3,1,5] O[i0<3,0<1,i1<5] = A[i0,0,i1]");
     gives("A=f32[]", "O[] = A[]*2", "f32[] O[] = (A[]*2:f32)");
     gives("A=f32[5]", "O[i,j<3] = A[i]", "f32[5,3] O[i0<5,i1<3] = A[i0]");
     gives("X=f32[n:8,5]", "O[n,i] = X[n,i]*f32(i+1) + f32(#)",
