@@ -59,7 +59,8 @@ static void hash_area(Run *r, const Area *a) {
 }
 
 static void fail(Run *r, const char *what, const char *where) {
-    printf("FAIL %s: %s in %s\n", r->d->name, what, where);
+    if (!r->failed)
+        printf("FAIL %s: %s in %s\n", r->d->name, what, where);
     r->failed = 1;
 }
 

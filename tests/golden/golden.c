@@ -1,8 +1,8 @@
 /* golden FILE [NAME]: what golden/run compares. The file's first line is
- * `test pass,pass ... [target=avx512] [threads=2] [fast]`, then comes a graph or a kernel;
- * the passes run on it, and the result is printed, after checking that it is sound and
- * that its text reads back as the same. Besides the table's passes there are `print`,
- * which does nothing, and `gradient`. */
+ * `test pass,pass ... [target=avx512] [threads=2] [batch=8] [fast]`, then comes a graph or
+ * a kernel; the passes run on it, and the result is printed, after checking that it is
+ * sound and that its text reads back as the same. Besides the table's passes there are
+ * `print`, which does nothing, and `gradient`. */
 #include "passes/lower.h"
 
 #include <stdlib.h>
@@ -182,6 +182,8 @@ static bool read_header(Golden *g, char *line, char **passes) {
             g->m.target = target_find(word + 7);
         else if (!strncmp(word, "threads=", 8))
             g->m.threads = atoi(word + 8);
+        else if (!strncmp(word, "batch=", 6))
+            g->m.batch = atoi(word + 6); /* of a kernel; a graph says its own */
         else if (!*passes)
             *passes = word;
         else
@@ -196,7 +198,7 @@ static bool parse(Golden *g) {
     Module *m = &g->m;
     if (is_kernel(g->src->text)) {
         g->kernel = loop_parse(g->arena, m->pool, m->strs, g->src);
-        m->batch = 1 << 20;
+        m->batch = m->batch ? m->batch : 1 << 20;
         return g->kernel != NULL;
     }
     m->ngraph = 1;
