@@ -159,6 +159,17 @@ static Cond inside(Lower *l, const Node *n, const Ix *const *map) {
     return lower_cond(l, n, cond_simplify(l->p, c, &box, &(bool){false}), map);
 }
 
+/* Opens an `if` for the points that are stored; false if all are. */
+static bool open_inside(Lower *l, const Node *n, const Ix *const *map) {
+    Cond in = inside(l, n, map);
+    if (!in.n)
+        return false;
+    Stmt *s = stmt_if(l->a, in, NULL);
+    lower_put(l, s);
+    l->tail[++l->depth] = &s->body;
+    return true;
+}
+
 static void open_free(Lower *l, Made *m, const Ix **map) {
     const Eq *e = m->node->eq;
     for (int i = 0; i < e->nfree; i++) {
@@ -177,15 +188,10 @@ static void lower_gather(Lower *l, Made *m) {
     const Ix **map = NEW(l->a, n->eq->nidx + 1, const Ix *);
     const Expr *arg = NULL, *value;
     open_free(l, m, map);
-    Cond in = inside(l, n, map);
-    if (in.n) {
-        Stmt *s = stmt_if(l->a, in, NULL);
-        m->preset = m->var == -2;      /* later members see it outside the `if` */
-        if (m->preset)
-            m->var = lower_let(l, x_num(l->p, n->eq->body->type, 0));
-        lower_put(l, s);
-        l->tail[++l->depth] = &s->body;
-    }
+    m->preset = m->var == -2 && inside(l, n, map).n;
+    if (m->preset)                     /* later members see it outside the `if` */
+        m->var = lower_let(l, x_num(l->p, n->eq->body->type, 0));
+    bool guarded = open_inside(l, n, map);
     if (n->eq->nidx > n->eq->nfree)
         value = lower_reduce(l, n, map, &arg);
     else
@@ -193,8 +199,7 @@ static void lower_gather(Lower *l, Made *m) {
     if (n->eq->arg && !arg)
         arg = x_int(l->p, I32, 0);     /* the first of one */
     store(l, m, map, value, arg);
-    if (in.n)
-        lower_close(l, 1);
+    lower_close(l, guarded);
 }
 
 /* Identity everywhere, then point after point in the order of the indices. An index that
@@ -224,12 +229,13 @@ static void lower_scatter(Lower *l, Made *m) {
     for (int d = 0; d < t->rank; d++)
         sub[d] = lower_ix(l, n, e->store[d], map);
     const Ix *at = row_major(l, t, 0, sub);
+    bool guarded = open_inside(l, n, map);
     const Expr *value = lower_share(l, lower_expr(l, n, e->body, map));
     const Expr *old = x_read(l->p, t->dtype, m->out[0], 1, &at);
     l->k->buf[m->out[0]].read = true;
     lower_put(l, stmt_store(l->a, m->out[0], at,
                             x_expand(l->p, x_call2(l->p, fold_fn(e->fold), old, value))));
-    lower_close(l, e->nidx);
+    lower_close(l, e->nidx + guarded);
     m->nloop = 0;
 }
 
