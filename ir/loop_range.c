@@ -204,6 +204,53 @@ static int multiples(const Ix *e, Cmp g, int64_t *k, int max) {
 
 enum { TRIES = 2000, MULTIPLES = 8 };
 
+/* rest + c*(x/k) >= 0 without the division, where c divides what varies in the rest: with
+ * y = rest/|c|, x >= -k*y for c > 0, else x <= k*y + k - 1. NULL: it does not. */
+static const Ix *without_div(Pool *p, const Ix *e, IxTerm t) {
+    int64_t k = t.atom->k, c = t.coef, size = c < 0 ? -c : c;
+    const Ix *x = t.atom->a[0], *rest = ix_sub(p, e, ix_scale(p, ix_div(p, x, k), c));
+    for (int i = 0; i < rest->n; i++)
+        if (rest->term[i].coef % size)
+            return NULL;
+    const Ix *y = ix_scale(p, ix_div(p, rest, size), k);
+    return c > 0 ? ix_add(p, y, x) : ix_addc(p, ix_sub(p, y, x), k - 1);
+}
+
+/* x/k, where (a/b + c)/k is (a + b*c)/(b*k). */
+static const Ix *quotient(Pool *p, const Ix *x, int64_t k) {
+    for (int i = 0; i < x->n; i++) {
+        const IxAtom *d = x->term[i].atom;
+        if (d->kind != IX_DIV || x->term[i].coef != 1)
+            continue;
+        const Ix *c = ix_sub(p, x, ix_div(p, d->a[0], d->k));
+        return quotient(p, ix_add(p, d->a[0], ix_scale(p, c, d->k)), k * d->k);
+    }
+    return ix_div(p, x, k);
+}
+
+/* e with x - k*(x/k) for x%k. */
+static const Ix *without_mod(Pool *p, const Ix *e, IxTerm t) {
+    const Ix *x = t.atom->a[0], *old = ix_mod(p, x, t.atom->k);
+    const Ix *by = ix_sub(p, x, ix_scale(p, quotient(p, x, t.atom->k), t.atom->k));
+    return replace(p, e, t.coef, old, by);
+}
+
+static bool prove(const Scope *s, const Ix *e, int guard, int *tries);
+
+/* e with each remainder, then each quotient multiplied out. */
+static bool prove_opened(const Scope *s, const Ix *e, int *tries) {
+    for (int i = 0; i < e->n; i++)
+        if (e->term[i].atom->kind == IX_MOD)
+            return prove(s, without_mod(s->pool, e, e->term[i]), 0, tries);
+    for (int i = 0; i < e->n; i++) {
+        const Ix *open = e->term[i].atom->kind == IX_DIV
+                             ? without_div(s->pool, e, e->term[i]) : NULL;
+        if (open && prove(s, open, 0, tries))
+            return true;
+    }
+    return false;
+}
+
 static bool prove(const Scope *s, const Ix *e, int guard, int *tries) {
     int64_t k[MULTIPLES];
     if (++*tries > TRIES)
@@ -217,7 +264,7 @@ static bool prove(const Scope *s, const Ix *e, int guard, int *tries) {
                       tries))
                 return true;
     }
-    return false;
+    return guard == 0 && prove_opened(s, e, tries);
 }
 
 /* A guard that cannot hold: nothing runs here. */
