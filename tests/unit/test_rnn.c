@@ -1,4 +1,4 @@
-/* The recurrent cell as a layer: parameters, values, every backend, how it starts. */
+/* Recurrent cells as layers: parameters, values, every backend, how it starts. */
 #include "compare.h"
 #include "frontend/model.h"
 #include "tests/unit/unit.h"
@@ -8,18 +8,61 @@
 
 enum { BATCH = 3, STEPS = 4, FEATURES = 5, UNITS = 6 };
 
-typedef struct { const char *options; bool relu, last, bias; } Case;
+/* What PyTorch's documentation says of each cell. Parameters as the model lists them: the
+ * products of all gates, in PyTorch's order, are w*x + b and u*h + c. */
+typedef struct { double in[4][UNITS], own[4][UNITS]; } Gates;
+
+static double sigmoid(double x) { return 1 / (1 + exp(-x)); }
+
+static double plain(const Gates *g, int i, double h, double *memory) {
+    (void)h;
+    (void)memory;
+    return tanh(g->in[0][i] + g->own[0][i]);
+}
+
+static double rectified(const Gates *g, int i, double h, double *memory) {
+    (void)h;
+    (void)memory;
+    return fmax(g->in[0][i] + g->own[0][i], 0);
+}
+
+static double lstm(const Gates *g, int i, double h, double *memory) {
+    double s[4];
+    (void)h;
+    for (int k = 0; k < 4; k++)
+        s[k] = g->in[k][i] + g->own[k][i];
+    *memory = sigmoid(s[1]) * *memory + sigmoid(s[0]) * tanh(s[2]);
+    return sigmoid(s[3]) * tanh(*memory);
+}
+
+static double gru(const Gates *g, int i, double h, double *memory) {
+    double r = sigmoid(g->in[0][i] + g->own[0][i]), z = sigmoid(g->in[1][i] + g->own[1][i]);
+    (void)memory;
+    return (1 - z) * tanh(g->in[2][i] + r * g->own[2][i]) + z * h;
+}
+
+typedef struct {
+    const char *layer, *options;
+    int gates;
+    double (*cell)(const Gates *g, int i, double h, double *memory);
+    bool last, bias;
+} Case;
 
 static const Case cases[] = {
-    {"units: 6", false, false, true},
-    {"units: 6, return: last", false, true, true},
-    {"units: 6, nonlinearity: relu, return: sequence", true, false, true},
-    {"units: 6, nonlinearity: relu, return: last, bias: false", true, true, false},
+    {"rnn", "units: 6", 1, plain, false, true},
+    {"rnn", "units: 6, return: last", 1, plain, true, true},
+    {"rnn", "units: 6, nonlinearity: relu, return: sequence", 1, rectified, false, true},
+    {"rnn", "units: 6, nonlinearity: relu, return: last, bias: false", 1, rectified, true,
+     false},
+    {"lstm", "units: 6", 4, lstm, false, true},
+    {"lstm", "units: 6, return: last, bias: false", 4, lstm, true, false},
+    {"gru", "units: 6", 3, gru, false, true},
+    {"gru", "units: 6, return: last, bias: false", 3, gru, true, false},
 };
 
 static Model *load(Arena *a, Diag *d, const Case *c) {
     const char *text = arena_printf(a, "kiln: 1\nmodel:\n  inputs: {x: [%d, %d]}\n  layers:\n"
-                                       "    - rnn: {%s}\n", STEPS, FEATURES, c->options);
+                                       "    - %s: {%s}\n", STEPS, FEATURES, c->layer, c->options);
     ModelOptions o = {.path = "net.yaml", .text = text, .size = strlen(text), .batch = BATCH};
     Model *m = model_load(a, d, &o);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
@@ -45,19 +88,31 @@ static OracleTensor leaf(Arena *a, NodeKind kind, const char *name, Type t, uint
     return x;
 }
 
-/* What PyTorch's RNN says: h = f(W x + b + U h + c). Parameters as the model lists them. */
+static void products(const Case *c, const double *const *v, int t, int n, const double *h,
+                     Gates *g) {
+    for (int i = 0; i < c->gates * UNITS; i++) {
+        double in = c->bias ? v[3][i] : 0, own = c->bias ? v[4][i] : 0;
+        for (int k = 0; k < FEATURES; k++)
+            in += v[1][i * FEATURES + k] * v[0][(n * STEPS + t) * FEATURES + k];
+        for (int k = 0; k < UNITS; k++)
+            own += v[2][i * UNITS + k] * h[k];
+        g->in[i / UNITS][i % UNITS] = in;
+        g->own[i / UNITS][i % UNITS] = own;
+    }
+}
+
 static void reference(const Case *c, const double *const *v, double h[STEPS][BATCH][UNITS]) {
-    const double *x = v[0], *w = v[1], *u = v[2];
-    for (int t = 0; t < STEPS; t++)
-        for (int n = 0; n < BATCH; n++)
-            for (int i = 0; i < UNITS; i++) {
-                double s = c->bias ? v[3][i] + v[4][i] : 0;
-                for (int k = 0; k < FEATURES; k++)
-                    s += w[i * FEATURES + k] * x[(n * STEPS + t) * FEATURES + k];
-                for (int k = 0; k < UNITS && t > 0; k++)
-                    s += u[i * UNITS + k] * h[t - 1][n][k];
-                h[t][n][i] = c->relu ? fmax(s, 0) : tanh(s);
-            }
+    static const double zeros[UNITS];
+    for (int n = 0; n < BATCH; n++) {
+        double memory[UNITS] = {0};
+        for (int t = 0; t < STEPS; t++) {
+            const double *was = t ? h[t - 1][n] : zeros;
+            Gates g;
+            products(c, v, t, n, was, &g);
+            for (int i = 0; i < UNITS; i++)
+                h[t][n][i] = c->cell(&g, i, was[i], &memory[i]);
+        }
+    }
 }
 
 static void check_values(const Case *c, const OracleTensor *out, const double *const *v) {
@@ -87,7 +142,7 @@ static void values(void) {
         in[0] = leaf(a, N_INPUT, m->input.item[0].name, m->input.item[0].type, 1);
         v[0] = in[0].data;
         for (int k = 0; k < m->param.n; k++) {
-            UNIT_SAME(m->param.item[k].name, arena_printf(a, "rnn.%s", key[k]));
+            UNIT_SAME(m->param.item[k].name, arena_printf(a, "%s.%s", cases[i].layer, key[k]));
             in[k + 1] = leaf(a, N_PARAM, m->param.item[k].name, m->param.item[k].type,
                              (uint32_t)k + 2);
             v[k + 1] = in[k + 1].data;
