@@ -1,6 +1,7 @@
 /* Launch order.
- * in: nodes grouped into kernels   out: the nodes of a kernel stand together, kernels in
- * an order in which a slot is overwritten after its other readers, where that is possible
+ * in: nodes, grouped into kernels or not   out: the nodes of a kernel stand together, others
+ * are kernels of their own; an order in which a slot is overwritten after its other readers,
+ * where that is possible
  * keeps: dependencies */
 #include "passes/fuse.h"
 
@@ -8,7 +9,7 @@ typedef struct {
     Module *m;
     const Graph *g;
     int nkernel;
-    int *kernel;                       /* by node: its kernel; leaves and scans have their own */
+    int *kernel;                       /* by node: its kernel; what is in none has its own */
     bool *done;                        /* by kernel */
 } Work;
 
@@ -65,11 +66,11 @@ bool pass_order(Module *m, Graph **g) {
     int *at = NEW(m->temp, n + 1, int);
     for (int i = 0; i < n; i++) {
         at[i] = i;
-        if (old->node[i]->kind == N_EQ && old->node[i]->kernel >= w.nkernel)
+        if (old->node[i]->kernel >= w.nkernel)
             w.nkernel = old->node[i]->kernel + 1;
     }
     for (int i = 0; i < n; i++)
-        w.kernel[i] = old->node[i]->kind == N_EQ ? old->node[i]->kernel : w.nkernel++;
+        w.kernel[i] = old->node[i]->kernel >= 0 ? old->node[i]->kernel : w.nkernel++;
     w.done = NEW(m->temp, w.nkernel + 1, bool);
     Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
     Node **map = NEW(m->temp, n + 1, Node *);
@@ -81,8 +82,7 @@ bool pass_order(Module *m, Graph **g) {
         for (int i = 0; i < n; i++)
             if (w.kernel[i] == k) {
                 map[i] = graph_copy(made, old->node[i], map);
-                map[i]->kernel = old->node[i]->kernel;
-                map[i]->share = old->node[i]->share;
+                map[i]->kernel = old->node[i]->kind == N_EQ ? k : -1;
                 placed++;
             }
         w.done[k] = true;

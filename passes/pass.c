@@ -9,9 +9,9 @@
 #define FIELD_PROGRAM(f) .program = f
 
 const PassInfo pass_info[] = {
-#define PASS(id, kind, is_exact, sentence) \
-    {.name = #id, .on = ON_##kind, .exact = is_exact, .what = sentence, \
-     FIELD_##kind(pass_##id)},
+#define PASS(id, kind, is_exact, is_needed, sentence) \
+    {.name = #id, .on = ON_##kind, .exact = is_exact, .needed = is_needed, \
+     .what = sentence, FIELD_##kind(pass_##id)},
 #include "passes/passes.def"
 };
 const int pass_count = (int)COUNT(pass_info);

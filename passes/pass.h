@@ -35,6 +35,7 @@ typedef struct {
     const char *name;
     PassOn on;
     bool exact;
+    bool needed;                       /* there is no program without it */
     const char *what;                  /* one sentence */
     bool (*graph)(Module *m, Graph **g);        /* ON_GRAPH: for each graph */
     bool (*kernel)(Module *m, Kernel *k);       /* ON_KERNEL: for each kernel */
@@ -43,13 +44,14 @@ typedef struct {
 #define PASS_ON_GRAPH(f) bool f(Module *m, Graph **g);
 #define PASS_ON_KERNEL(f) bool f(Module *m, Kernel *k);
 #define PASS_ON_PROGRAM(f) bool f(Module *m);
-#define PASS(id, kind, is_exact, sentence) PASS_ON_##kind(pass_##id)
+#define PASS(id, kind, ...) PASS_ON_##kind(pass_##id)
 #include "passes/passes.def"
 extern const PassInfo pass_info[];
 extern const int pass_count;
 
 typedef struct {
-    const char *only_off;              /* comma-separated passes not to run; may be NULL */
+    const char *only_off;              /* comma-separated passes not to run, none of
+                                          them needed; may be NULL */
     const char *dump;                  /* after these passes ("all"), to `out` */
     FILE *out;
     bool verify;                       /* after each pass; a fault is a bug */
@@ -65,7 +67,7 @@ bool passes_run(Module *m, const PassOptions *o);
 void graph_gradient(Graph *g, int ny, const Ref *y, const Ref *seed, int nwrt,
                     const Ref *wrt, Ref *grad);
 
-/* Offsets for buffers with lifetimes (plan.c), used by `plan` and tested on its own. */
+/* Offsets for buffers with lifetimes (plan_offsets.c), used by `plan` and tested on its own. */
 typedef struct { int64_t lower, upper, size, offset; } Life; /* lives in [lower, upper) */
 /* Best of greedy-by-size and best-fit; returns the arena's size. */
 int64_t plan_offsets(Arena *temp, int n, Life *life, int64_t align);

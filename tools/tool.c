@@ -72,7 +72,6 @@ static bool unknown_target(const char *name) {
 
 /* Is each word of the list a pass, and may it be left out? */
 static bool passes_known(const char *option, const char *list, bool all, bool skip) {
-    static const char *const needed[] = {"fuse", "lower", "plan", "link"};
     const char *known[64];
     int n = 0;
     for (; n < pass_count && n < 64; n++)
@@ -82,9 +81,10 @@ static bool passes_known(const char *option, const char *list, bool all, bool sk
         bool found = false, fixed = false;
         snprintf(word, sizeof word, "%.*s", (int)strcspn(at, ","), at);
         for (int i = 0; i < n; i++)
-            found |= strcmp(word, known[i]) == 0;
-        for (size_t i = 0; i < COUNT(needed); i++)
-            fixed |= skip && strcmp(word, needed[i]) == 0;
+            if (strcmp(word, known[i]) == 0) {
+                found = true;
+                fixed = skip && pass_info[i].needed;
+            }
         if (fixed)
             return usage_error("--%s: nothing works without the pass '%s'", option,
                                word);
