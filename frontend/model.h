@@ -11,9 +11,9 @@ typedef struct {
     enum { UNIT_STEPS, UNIT_EPOCHS, UNIT_PART } unit;
 } Span;
 
-/* One set of examples: a CSV file, or a pair of IDX files; NULL where not given. Relative
- * paths start at the directory of the model file. */
-typedef struct { const char *csv, *images, *labels; } DataFiles;
+/* One set of examples: a CSV file, a pair of IDX files, a text, or sentences of word/tag;
+ * NULL where not given. Relative paths start at the directory of the model file. */
+typedef struct { const char *csv, *images, *labels, *text, *tagged; } DataFiles;
 typedef struct { int n; const char **item; } Words;
 typedef struct { double size; bool last; } Part;       /* 0..1, of the last rows or any */
 
@@ -26,6 +26,14 @@ typedef struct Settings {
         Part part;                     /* of `train` to validate on; size 0: none */
         bool shuffle;                  /* a new order in each epoch; else the files' */
         Words target, columns;         /* CSV: label columns; all columns in order */
+        struct {                       /* CSV: rows in turn; past 0: none */
+            int64_t past, future, stride;
+            Words of;                  /* columns whose future is the label */
+        } window;
+        const char *tokens;            /* text: "chars", "bytes" */
+        int64_t stride;                /* text: from one example to the next; 0: default */
+        int64_t min_count;             /* tagged: rarer words are unknown */
+        bool lower;                    /* tagged: words in lower case */
     } data;
     struct {
         bool given;                    /* the file has a `train` section */

@@ -234,22 +234,44 @@ static const Tree *at_path(const Tree *root, const char *section, const char *ke
     return tree_find(tree_find(root, section), key);
 }
 
-/* Files come as a CSV, or as images with labels. */
+static const char files_expected[] =
+    "a CSV file, images and labels, a text, or tagged sentences";
+
+/* Each set of examples is of one kind. */
 static bool files_agree(const Tree *root, const char *key, const DataFiles *f) {
     const Tree *t = at_path(root, "data", key);
-    if (!t || (!f->csv && !f->images && !f->labels))
+    int n = (f->csv != NULL) + (f->images || f->labels) + (f->text != NULL) +
+            (f->tagged != NULL);
+    if (!t || !n)
         return !t || !strcmp(key, "valid") ||
-               diag_error(t->loc, "data.%s: expected a CSV file, or images and labels",
-                          key);
-    if (f->csv && (f->images || f->labels))
-        return diag_error(
-            t->loc, "data.%s: expected a CSV file, or images and labels, not both",
-            key);
-    if (!f->csv && (!f->images || !f->labels))
+               diag_error(t->loc, "data.%s: expected %s", key, files_expected);
+    if (n > 1)
+        return diag_error(t->loc, "data.%s: expected %s, got several of them", key,
+                          files_expected);
+    if (!f->images != !f->labels)
         return diag_error(t->loc,
                           "data.%s: images and labels belong together, '%s' is missing",
                           key, f->images ? "labels" : "images");
     return true;
+}
+
+/* A key that only one kind of training examples has. */
+static bool key_fits(const Tree *t, const char *what, bool kind, const char *expected) {
+    return !t || kind || diag_error(t->key_loc, "%s goes with %s", what, expected);
+}
+
+static bool kinds_agree(const Tree *root, const Settings *set) {
+    const Tree *data = tree_find(root, "data"), *train = tree_find(data, "train");
+    const Tree *window = tree_find(data, "window"), *target = tree_find(data, "target");
+    const DataFiles *f = &set->data.train;
+    bool ok = key_fits(window, "data.window", f->csv, "a CSV file");
+    ok &= key_fits(tree_find(train, "tokens"), "data.train.tokens", f->text, "a text");
+    ok &= key_fits(tree_find(train, "stride"), "data.train.stride", f->text, "a text");
+    ok &= key_fits(tree_find(data, "words"), "data.words", f->tagged, "tagged sentences");
+    if (window && target)
+        ok = diag_error(target->key_loc, "data.target: the labels of windows are the "
+                        "columns of data.window.of");
+    return ok;
 }
 
 static bool stop_is_measured(const Tree *root, const Settings *set) {
@@ -279,7 +301,8 @@ static bool rules_hold(const Tree *root, const Settings *set) {
                           (long long)set->version);
     bool ok = files_agree(root, "train", &set->data.train);
     ok &= files_agree(root, "valid", v) && files_agree(root, "test", &set->data.test);
-    if (valid && set->data.part.size > 0 && (v->csv || v->images))
+    ok &= kinds_agree(root, set);
+    if (valid && set->data.part.size > 0 && (v->csv || v->images || v->text || v->tagged))
         ok = diag_error(valid->loc,
                         "data.valid: expected a part of the training examples or "
                         "files, not both");
@@ -295,6 +318,15 @@ static bool rules_hold(const Tree *root, const Settings *set) {
     return stop_is_measured(root, set) && ok;
 }
 
+/* How texts and sentences are read, where that is left out. */
+static void imply_tokens(Check *c, Tree *data) {
+    Tree *train = tree_find(data, "train");
+    if (tree_find(train, "text") && !tree_find(train, "tokens"))
+        tree_add(c->arena, train, "tokens", implied(c, "chars", train->loc));
+    if (tree_find(train, "tagged") && !tree_find(data, "words"))
+        tree_add(c->arena, data, "words", implied(c, "{}", data->loc));
+}
+
 bool schema_file(Arena *a, Strs *strs, const Scope *scope, Tree **root, Settings *set) {
     Check c = {.arena = a, .strs = strs, .scope = scope, .set = set};
     if ((*root)->kind != TREE_MAP)
@@ -306,6 +338,7 @@ bool schema_file(Arena *a, Strs *strs, const Scope *scope, Tree **root, Settings
     if (train && train->kind == TREE_MAP && !tree_find(train, "steps") &&
         !tree_find(train, "epochs"))
         tree_add(a, train, "epochs", implied(&c, "10", train->loc));
+    imply_tokens(&c, tree_find(*root, "data"));
     return check_keys(&c, *root, "") && rules_hold(*root, set);
 }
 

@@ -5,16 +5,16 @@
 #include "train/predict.h"
 
 /* The examples of -d, or the model's test data. */
-static bool load(Tool *t, Dataset *set) {
+static bool load(Tool *t, Vocabs *vocab, Dataset *set) {
     const Args *a = t->args;
     const Model *m = t->model;
     if (a->data.n) {
-        DataFiles files = dataset_files(a->data.item[0]);
-        return dataset_load(t->arena, m, &files, NULL, false, set);
+        DataFiles files = dataset_files(m, a->data.item[0]);
+        return dataset_load(t->arena, m, &files, NULL, false, vocab, set);
     }
     const DataFiles *test = &m->set.data.test;
-    if (test->csv || test->images)
-        return dataset_load(t->arena, m, test, "test", false, set);
+    if (dataset_given(test))
+        return dataset_load(t->arena, m, test, "test", false, vocab, set);
     return diag_error((Loc){m->source, 0, 0}, "the model names no test data: -d FILE");
 }
 
@@ -25,7 +25,8 @@ static bool run(Tool *t, const ProgramOptions *o) {
                         .report = t->model->set.predict.report};
     SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
     Dataset set;
-    if (!load(t, &set))
+    Vocabs vocab;
+    if (!tool_vocabs(t, &vocab) || !load(t, &vocab, &set))
         return false;
     if (p.samples > 1 && !t->model->random)
         p.samples = 1;

@@ -130,6 +130,16 @@ bool tool_read_weights(Tool *t, Session *s) {
     return weights_read(s, diag_nowhere(t->diag), tool_weights(t), list->n, r);
 }
 
+bool tool_vocabs(Tool *t, Vocabs *out) {
+    const DataFiles *train = &t->model->set.data.train;
+    Dataset set;
+    *out = (Vocabs){NULL, NULL};
+    if (t->run)
+        return data_read_vocabs(t->arena, t->model, t->run, out);
+    return !(train->text || train->tagged) ||
+           dataset_load(t->arena, t->model, train, "train", t->model->label.n > 0, out, &set);
+}
+
 bool tool_seed(const Tool *t, uint64_t *seed) {
     const char *text = t->args->seed;
     char *end;

@@ -4,6 +4,7 @@
 
 #include "codegen/exec.h"
 #include "tools/args.h"
+#include "train/data.h"
 #include "train/weights.h"
 
 typedef enum {
@@ -41,6 +42,8 @@ Program *tool_program(Tool *t,
 /* The file that -w gives, or that of the run; NULL: none. */
 const char *tool_weights(const Tool *t);
 bool tool_read_weights(Tool *t, Session *s);   /* that file, with --rename */
+/* The vocabularies of the run, or those that the model's training data have. */
+bool tool_vocabs(Tool *t, Vocabs *out);
 bool tool_seed(const Tool *t, uint64_t *seed); /* --seed, else the model's */
 Backend tool_backend(const Tool *t); /* the default: jit, or c where it is not there */
 bool tool_folder(Tool *t, const char *path); /* made where it is not there */

@@ -64,7 +64,10 @@ static TrainStatus run(Tool *t, const ProgramOptions *o) {
                           .terminal = isatty(2) != 0};
     TrainResult result = {0};
     Data data;
-    if (!data_open(t->arena, t->model, &data))
+    Vocabs vocab = {NULL, NULL};
+    if (a->resume && !data_read_vocabs(t->arena, t->model, train.run, &vocab))
+        return TRAIN_FAILED;
+    if (!data_open(t->arena, t->model, &vocab, &data))
         return TRAIN_FAILED;
     s.program.only = TRAINER_ENTRIES;
     Session *session = session_open(t->model, &s);

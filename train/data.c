@@ -7,7 +7,19 @@
 
 #include "train/permutation.h"
 
-Examples examples_all(const Dataset *set) { return (Examples){set, set->n, NULL}; }
+/* The examples that lie wholly within rows from .. to-1. */
+static Examples range(const Dataset *set, int64_t from, int64_t to, int64_t stride) {
+    int64_t room = to - from - set->span;
+    return (Examples){set, room < 0 ? 0 : room / stride + 1, NULL, from, stride};
+}
+
+Examples examples_all(const Dataset *set) { return range(set, 0, set->rows, set->judged); }
+
+int64_t examples_row(const Examples *e, int64_t k) {
+    return e->row ? e->row[k] : e->from + k * e->stride;
+}
+
+/* --- parts --- */
 
 static int by_number(const void *a, const void *b) {
     const int64_t *x = a, *y = b;
@@ -18,54 +30,131 @@ static int64_t part_of(const Part *part, int64_t n) {
     return (int64_t)floor(part->size * (double)n + 0.5);
 }
 
-int64_t data_count(const Model *m) {
-    int64_t n = dataset_count(m);
-    return n - part_of(&m->set.data.part, n);
+/* Sets how many examples each part has, and where they are if none is drawn by lot. */
+static void cut(const Part *part, const Dataset *set, Examples *train, Examples *valid) {
+    int64_t rows = part_of(part, set->rows);
+    *train = range(set, 0, set->rows - (part->last ? rows : 0), set->stride);
+    *valid = (Examples){.set = set};
+    if (part->last) {
+        *valid = range(set, set->rows - rows, set->rows, set->judged);
+    } else {
+        valid->n = part_of(part, train->n);
+        train->n -= valid->n;
+    }
 }
 
-/* The first rows of an order by lot, or the last rows, become the validation part. */
+int64_t data_count(const Model *m) {
+    Dataset set;
+    Examples train, valid;
+    if (!dataset_measure(m, &set))
+        return 0;
+    cut(&m->set.data.part, &set, &train, &valid);
+    return train.n;
+}
+
+static bool empty_part(Loc loc, const Part *part, const Dataset *set, const Examples *train) {
+    const char *left = train->n ? "none to validate on" : "none to train on";
+    double percent = part->size * 100;
+    if (set->span == 1)
+        return diag_error(loc, "data.valid: %g%% of %lld examples leaves %s", percent,
+                          (long long)set->rows, left);
+    return diag_error(loc, "data.valid: %g%% of %lld rows leaves %s: an example takes %lld in "
+                      "turn", percent, (long long)set->rows, left, (long long)set->span);
+}
+
+/* By lot, or the last rows: examples that reach over the cut belong to neither part. */
 static bool split(Arena *a, const Model *m, Data *d) {
     const Part *part = &m->set.data.part;
-    int64_t n = d->train.n, take = part_of(part, n);
+    const Dataset *set = d->train.set;
     const Tree *t = tree_find(tree_find(m->tree, "data"), "valid");
-    if (take < 1 || take >= n)
-        return diag_error(t ? t->loc : diag_nowhere(m->diag), "data.valid: %g%% of %lld examples "
-                          "leaves %s", part->size * 100, (long long)n,
-                          take < 1 ? "none to validate on" : "none to train on");
+    Loc loc = t ? t->loc : diag_nowhere(m->diag);
+    int64_t n = d->train.n;
+    if (!part->last && set->span > set->stride)
+        return diag_error(loc, "data.valid: examples of %lld rows that begin every %lld share "
+                          "rows, so that a part drawn by lot would be known from training: "
+                          "write 'last %g%%'", (long long)set->span, (long long)set->stride,
+                          part->size * 100);
+    cut(part, set, &d->train, &d->valid);
+    if (!d->train.n || !d->valid.n)
+        return empty_part(loc, part, set, &d->train);
+    if (part->last)
+        return true;
     int64_t *row = NEW(a, n, int64_t);
-    if (part->last) {
-        for (int64_t i = 0; i < n; i++)
-            row[i] = i < take ? n - take + i : i - take;
-    } else {
-        permutation_draw(row, n, (uint64_t)m->set.train.seed, 0, "split");
-        qsort(row, (size_t)take, sizeof *row, by_number);
-        qsort(row + take, (size_t)(n - take), sizeof *row, by_number);
-    }
-    d->valid = (Examples){d->train.set, take, row};
-    d->train = (Examples){d->train.set, n - take, row + take};
+    permutation_draw(row, n, (uint64_t)m->set.train.seed, 0, "split");
+    qsort(row, (size_t)d->valid.n, sizeof *row, by_number);
+    qsort(row + d->valid.n, (size_t)d->train.n, sizeof *row, by_number);
+    for (int64_t i = 0; i < n; i++)
+        row[i] *= set->stride;
+    d->valid.row = row;
+    d->train.row = row + d->valid.n;
     return true;
 }
 
-static bool load(Arena *a, const Model *m, const DataFiles *f, const char *section,
+/* --- files --- */
+
+static bool load(Arena *a, const Model *m, const DataFiles *f, const char *section, Data *d,
                  Dataset *set, Examples *out) {
-    if (!f->csv && !f->images)
+    if (!dataset_given(f))
         return true;
-    bool ok = dataset_load(a, m, f, section, true, set);
-    *out = examples_all(set);
+    bool ok = dataset_load(a, m, f, section, true, &d->vocab, set);
+    *out = ok ? examples_all(set) : (Examples){.n = 0};
     return ok;
 }
 
-bool data_open(Arena *a, const Model *m, Data *out) {
+bool data_open(Arena *a, const Model *m, const Vocabs *vocab, Data *out) {
     const Tree *data = tree_find(m->tree, "data");
     *out = (Data){.train.n = 0};
-    if (!m->set.data.train.csv && !m->set.data.train.images)
+    if (vocab)
+        out->vocab = *vocab;
+    if (!dataset_given(&m->set.data.train))
         return diag_error(data ? data->loc : (Loc){m->source, 0, 0},
                           "data.train: no examples to train on");
-    bool ok = load(a, m, &m->set.data.train, "train", &out->file[0], &out->train);
-    ok = load(a, m, &m->set.data.valid, "valid", &out->file[1], &out->valid) && ok;
-    ok = load(a, m, &m->set.data.test, "test", &out->file[2], &out->test) && ok;
+    if (!load(a, m, &m->set.data.train, "train", out, &out->file[0], &out->train))
+        return false;
+    out->train = range(&out->file[0], 0, out->file[0].rows, out->file[0].stride);
+    bool ok = load(a, m, &m->set.data.valid, "valid", out, &out->file[1], &out->valid);
+    ok = load(a, m, &m->set.data.test, "test", out, &out->file[2], &out->test) && ok;
     return ok && (m->set.data.part.size <= 0 || split(a, m, out));
 }
+
+/* --- vocabularies of a run --- */
+
+static const struct { const char *file; size_t at; } vocab_files[] = {
+    {"tokens.txt", offsetof(Vocabs, tokens)},
+    {"tags.txt", offsetof(Vocabs, tags)},
+};
+
+static bool has_vocab(const Model *m, size_t i) {
+    const DataFiles *f = &m->set.data.train;
+    return f->tagged || (i == 0 && f->text && strcmp(m->set.data.tokens, "bytes"));
+}
+
+bool data_write_vocabs(const Model *m, const Vocabs *v, const char *run) {
+    Arena *temp = arena_new();
+    bool ok = true;
+    for (size_t i = 0; i < COUNT(vocab_files); i++) {
+        Vocab *const *p = (const void *)((const char *)v + vocab_files[i].at);
+        if (*p && has_vocab(m, i))
+            ok = ok && vocab_write(*p, diag_nowhere(m->diag),
+                                   arena_printf(temp, "%s/%s", run, vocab_files[i].file));
+    }
+    arena_free(temp);
+    return ok;
+}
+
+bool data_read_vocabs(Arena *a, const Model *m, const char *run, Vocabs *out) {
+    bool ok = true;
+    *out = (Vocabs){NULL, NULL};
+    for (size_t i = 0; i < COUNT(vocab_files); i++) {
+        Vocab **p = (void *)((char *)out + vocab_files[i].at);
+        if (has_vocab(m, i))
+            ok &= (*p = vocab_read(a, diag_nowhere(m->diag),
+                                   arena_printf(a, "%s/%s", run, vocab_files[i].file))) != NULL;
+    }
+    return ok;
+}
+
+/* --- batches --- */
 
 void examples_shuffle(int64_t *order, int64_t n, uint64_t seed, int64_t epoch) {
     permutation_draw(order, n, seed, (uint32_t)epoch, "shuffle");
@@ -77,9 +166,8 @@ void examples_copy(const Examples *e, const int64_t *order, int64_t from, int64_
         const Field *f = &e->set->field[i];
         unsigned char *at = to[i];
         for (int64_t k = from; k < from + n; k++) {
-            int64_t row = order ? order[k] : k;
-            row = e->row ? e->row[row] : row;
-            memcpy(at, f->data + row * f->bytes, (size_t)f->bytes);
+            int64_t row = examples_row(e, order ? order[k] : k);
+            memcpy(at, f->data + row * f->stride, (size_t)f->bytes);
             at += f->bytes;
         }
     }

@@ -4,22 +4,30 @@
 
 #include "train/dataset.h"
 
-typedef struct Examples {              /* rows of a dataset */
+typedef struct Examples {              /* some of a dataset */
     const Dataset *set;
     int64_t n;                         /* 0: there are none */
-    const int64_t *row;                /* NULL: 0..n-1 */
+    const int64_t *row;                /* where each begins; NULL: */
+    int64_t from, stride;              /* at from, from + stride ... */
 } Examples;
 
 typedef struct Data {
     Dataset file[3];
     Examples train, valid, test;
+    Vocabs vocab;                      /* of texts and tagged sentences */
 } Data;
 
 /* Everything that the model's `data` names; the part to validate on is drawn from the
- * training seed, or holds the last rows. */
-bool data_open(Arena *a, const Model *m, Data *out);
+ * training seed, or holds the last rows. No row belongs to both parts. A vocabulary that
+ * is not given is made from the training files. */
+bool data_open(Arena *a, const Model *m, const Vocabs *vocab, Data *out);
 int64_t data_count(const Model *m);    /* examples to train on, quickly; 0 after an error */
-Examples examples_all(const Dataset *set);
+Examples examples_all(const Dataset *set);             /* for judging or predicting */
+int64_t examples_row(const Examples *e, int64_t k);    /* where example k begins */
+/* The vocabularies of a training run's folder: tokens.txt, tags.txt, as far as its model
+ * has them. */
+bool data_write_vocabs(const Model *m, const Vocabs *v, const char *run);
+bool data_read_vocabs(Arena *a, const Model *m, const char *run, Vocabs *out);
 /* The order of an epoch, 0 the first: it depends on seed, epoch and n alone. */
 void examples_shuffle(int64_t *order, int64_t n, uint64_t seed, int64_t epoch);
 /* Copies examples order[from .. from+n-1] (order NULL: in turn) to a buffer each for the

@@ -94,7 +94,8 @@ static bool start_run(Trainer *t) {
     const char *run = t->o->run;
     if (!run)
         return true;
-    if (!checkpoint_folder(t->s->model, run))
+    if (!checkpoint_folder(t->s->model, run) ||
+        !data_write_vocabs(t->s->model, &t->data->vocab, run))
         return false;
     if (!t->o->resume && !(checkpoint_weights(t->s, run, "last", &t->state) &&
                            checkpoint_save(t->s, run, &t->state)))

@@ -36,7 +36,7 @@ static void fails(const char *model, const char *csv, const char *set, const cha
     folder_text(f, "d.csv", csv);
     Model *m = folder_model(f, model, set != NULL, &set);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    CU_ASSERT_FALSE(data_open(f->arena, m, &data));
+    CU_ASSERT_FALSE(data_open(f->arena, m, NULL, &data));
     UNIT_SAME(f->said.s, said);
     folder_close(f);
 }
@@ -48,19 +48,20 @@ static void csv_columns(void) {
     const char *set = "data.columns=[a, b, kind]";
     Model *m = folder_model(f, table, 1, &set);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data));
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data));
     CU_ASSERT_EQUAL(data.train.n, 2);
     CU_ASSERT_EQUAL(data.valid.n, 0);
     const float expected[] = {1, 0.5f, 100, -3};
     CU_ASSERT_EQUAL(memcmp(floats(&data.file[0], 0), expected, sizeof expected), 0);
     CU_ASSERT_EQUAL(ints(&data.file[0], 1)[0], 2);
     CU_ASSERT_EQUAL(ints(&data.file[0], 1)[1], 0);
-    CU_ASSERT_EQUAL(dataset_count(m), 2);
+    CU_ASSERT_EQUAL(data_count(m), 2);
 
-    DataFiles files = dataset_files(folder_file(f, "u.csv"));
+    DataFiles files = dataset_files(m, folder_file(f, "u.csv"));
+    Vocabs vocab = {NULL, NULL};
     Dataset unlabelled;
     folder_text(f, "u.csv", "a,b\n7,8\n");
-    CU_ASSERT_TRUE_FATAL(dataset_load(f->arena, m, &files, NULL, false, &unlabelled));
+    CU_ASSERT_TRUE_FATAL(dataset_load(f->arena, m, &files, NULL, false, &vocab, &unlabelled));
     CU_ASSERT_EQUAL(unlabelled.nfield, 1);
     CU_ASSERT_EQUAL(floats(&unlabelled, 0)[1], 8);
     folder_close(f);
@@ -89,7 +90,7 @@ static void files_errors(void) {
     Folder *f = folder_open();
     Data data;
     Model *m = folder_model(f, table, 0, NULL);
-    CU_ASSERT_FALSE(data_open(f->arena, m, &data));
+    CU_ASSERT_FALSE(data_open(f->arena, m, NULL, &data));
     UNIT_SAME(f->said.s, "m.yaml:2:15: error: cannot read 'd.csv': No such file or directory\n"
               "    2 | data: {train: d.csv, target: kind}\n      |               ^\n");
     folder_close(f);
@@ -114,11 +115,11 @@ static void idx_pair(void) {
     put_gz(f, "i.gz", "i.idx");
     Model *m = folder_model(f, pictures, 1, &set);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data));
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data));
     CU_ASSERT_EQUAL(data.train.n, 3);
     CU_ASSERT_EQUAL(memcmp(data.file[0].field[0].data, image, sizeof image), 0);
     CU_ASSERT_EQUAL(ints(&data.file[0], 1)[0], 2);
-    CU_ASSERT_EQUAL(dataset_count(m), 3);
+    CU_ASSERT_EQUAL(data_count(m), 3);
 
     void **to = examples_buffers(f->arena, &data.file[0], 2);
     examples_copy(&data.train, (const int64_t[]){2, 0, 1}, 0, 2, 2, to);
@@ -134,7 +135,7 @@ static void idx_fails(const int *images, const int *labels, uint8_t top, const c
     folder_idx(f, "i.idx", images, image);
     folder_idx(f, "l.idx", labels, label);
     Model *m = folder_model(f, pictures, 0, NULL);
-    CU_ASSERT_FALSE(data_open(f->arena, m, &data));
+    CU_ASSERT_FALSE(data_open(f->arena, m, NULL, &data));
     UNIT_SAME(f->said.s, said);
     folder_close(f);
 }
@@ -163,7 +164,7 @@ static Data rows(Folder *f, int n, const char *valid, int seed) {
     text_free(&t);
     Model *m = folder_model(f, table, 2, set);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data));
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data));
     return data;
 }
 
@@ -173,9 +174,9 @@ static void last_rows(void) {
     CU_ASSERT_EQUAL(d.valid.n, 3);
     CU_ASSERT_EQUAL(d.train.n, 7);
     for (int i = 0; i < 7; i++)
-        CU_ASSERT_EQUAL(d.train.row[i], i);
+        CU_ASSERT_EQUAL(examples_row(&d.train, i), i);
     for (int i = 0; i < 3; i++)
-        CU_ASSERT_EQUAL(d.valid.row[i], 7 + i);
+        CU_ASSERT_EQUAL(examples_row(&d.valid, i), 7 + i);
     folder_close(f);
 }
 

@@ -86,7 +86,7 @@ static TrainResult train(const Job *j) {
     int left = j->most;
     TrainOptions o = {.run = j->run ? folder_file(j->f, j->run) : NULL, .resume = j->resume,
                       .stop = j->most ? enough : NULL, .user = &left};
-    CU_ASSERT_TRUE_FATAL(data_open(j->f->arena, m, &data));
+    CU_ASSERT_TRUE_FATAL(data_open(j->f->arena, m, NULL, &data));
     trainer_run(s, &data, &o, &result);
     session_close(s);
     return result;
@@ -283,7 +283,7 @@ static void run_is_model(void) {
     Model *m = model_load(f->arena, f->diag, &o);
     Data data;
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    CU_ASSERT_TRUE(data_open(f->arena, m, &data));
+    CU_ASSERT_TRUE(data_open(f->arena, m, NULL, &data));
     CU_ASSERT_EQUAL(data.train.n, 80);
     CU_ASSERT_EQUAL(m->set.train.batch, 16);
     CU_ASSERT_PTR_NOT_NULL(strstr(folder_get(f, "deep/run/model.yaml", &n), f->path));
@@ -317,7 +317,7 @@ static void standardized(void) {
     Session *s = session(m, 1);
     TrainOptions o = {.run = NULL};
     TrainResult r;
-    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data));
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data));
     CU_ASSERT_EQUAL(trainer_run(s, &data, &o, &r), TRAIN_DONE);
     Tensors all = session_tensors(f->arena, s, PART_STATE);
     const float *mean = tensors_find(&all, "standardize.mean")->data;
@@ -340,7 +340,7 @@ static void predicted(void) {
                          .exec = backend()};
     Session *s = session_open(m, &so);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data) && session_init(s, 3));
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data) && session_init(s, 3));
     Examples all = examples_all(&data.file[0]);
     PredictOptions o = {.path = folder_file(f, "o.csv")};
     CU_ASSERT_TRUE(predict_write(s, &all, &o));
@@ -378,7 +378,7 @@ static void sampled(void) {
     SessionOptions so = {.program = {.training = true, .only = "init,sample"}, .exec = backend()};
     Session *s = session_open(m, &so);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, &data) && session_init(s, 3));
+    CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data) && session_init(s, 3));
     Examples all = examples_all(&data.file[0]);
     PredictOptions o = {.path = folder_file(f, "o.csv"), .samples = 50,
                         .report = {COUNT(statistics), (const char **)(uintptr_t)statistics}};
