@@ -57,6 +57,32 @@ static bool set_name(Build *b, Place *place, Spec *s) {
     return !text || build_name_allowed(b, t, s->path);
 }
 
+/* {NULL}: an error, or a tensor of a layer with one. */
+static Ref find_tensor(Build *b, const Place *place, const char *what, const Tree *t) {
+    bool text = t->kind == TREE_SCALAR && !tree_null(t);
+    const Named *named = text ? build_find(b, place, t->text) : NULL;
+    if (!text)
+        diag_error(t->loc, "%s: expected a tensor's name, got %s", what, tree_kind_name(t));
+    else if (!named)
+        build_unknown_tensor(b, t->loc, what, t->text);
+    return named ? named->ref : (Ref){0};
+}
+
+/* Inputs that options name. */
+static bool find_named(Build *b, const Place *place, const Spec *s, const LayerRow *row,
+                       Macro *m) {
+    const char *at = row->inputs, *name, *dtype;
+    bool ok = true;
+    while ((name = named_input(b->arena, &at, &dtype))) {
+        const Tree *t = tree_find(s->options, name);
+        const char *what = arena_printf(b->arena, "%s: %s", s->where, name);
+        Ref r = t ? find_tensor(b, place, what, t) : (Ref){0};
+        build_use(b, r);
+        ok = (!t || (r.node && macro_named(m, name, dtype, r))) && ok;
+    }
+    return ok;
+}
+
 /* The inputs of a layer: what `from` names, or the current tensor. False: an error, or an
  * input that comes from a layer with one. */
 static bool find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int *n,
@@ -77,16 +103,9 @@ static bool find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int 
     int count = !from ? 0 : from->kind == TREE_LIST ? from->n : 1;
     for (int i = 0; i < count; i++) {
         const Tree *t = from->kind == TREE_LIST ? from->item[i] : from;
-        bool text = t->kind == TREE_SCALAR && !tree_null(t);
-        const Named *named = text ? build_find(b, place, t->text) : NULL;
-        if (!text)
-            diag_error(t->loc, "%s: from: expected a tensor's name, got %s", s->where,
-                       tree_kind_name(t));
-        else if (!named)
-            build_unknown_tensor(b, t->loc, arena_printf(b->arena, "%s: from", s->where),
-                                 t->text);
-        PUSH(b->arena, *in, *n) = named ? named->ref : (Ref){0};
-        ok &= named && named->ref.node;
+        Ref r = find_tensor(b, place, arena_printf(b->arena, "%s: from", s->where), t);
+        PUSH(b->arena, *in, *n) = r;
+        ok &= r.node != NULL;
     }
     for (int i = 0; i < *n; i++)
         build_use(b, (*in)[i]);
@@ -142,6 +161,7 @@ static void add_layer_info(Build *b, const Spec *s, Ref out, int first) {
 
 static Ref run_row(Build *b, Macro *m, const LayerRow *row) {
     Ref out;
+    m->row = row;
     bool ok = macro_checks(m, row->checks, false) && macro_params(m, row) &&
               macro_body(m, row->body, &out);
     int64_t count;
@@ -175,7 +195,7 @@ static Ref build_row(Build *b, Place *place, Spec *s, const LayerRow *row, Ref x
     m.path = o->name = s->path;
     bool fed = find_inputs(b, place, s, x, &n, &in);
     ok = ok && (!*row->params || read_weighted(b, place, s, &m));
-    fed = fed && macro_inputs(&m, row, n, in);
+    fed = fed && macro_inputs(&m, row, n, in) && find_named(b, place, s, row, &m);
     m.nin = fed ? n : 0;
     ok = ok && macro_options(&m, row, s->options, place->scope);
     if (ok && fed)

@@ -313,9 +313,21 @@ static bool open_main(Macro *m, const LayerRow *row, Tree *options) {
     return true;
 }
 
+const char *named_input(Arena *a, const char **at, const char **dtype) {
+    char *part, *eq;
+    while ((part = row_part(a, at, ' ')))
+        if ((eq = strchr(part, '='))) {
+            *eq = '\0';
+            if (dtype)
+                *dtype = eq + 1 + (eq[1] == ':');
+            return part;
+        }
+    return NULL;
+}
+
 static bool keys_known(Macro *m, const LayerRow *row, const Tree *options,
                        const char *const *common) {
-    const char **known = NULL, *at = row->options;
+    const char **known = NULL, *at = row->options, *name;
     int n = 0;
     bool ok = true;
     Option o;
@@ -323,6 +335,8 @@ static bool keys_known(Macro *m, const LayerRow *row, const Tree *options,
         PUSH(m->arena, known, n) = o.name;
     for (; *common; common++)
         PUSH(m->arena, known, n) = *common;
+    for (at = row->inputs; (name = named_input(m->arena, &at, NULL));)
+        PUSH(m->arena, known, n) = name;
     for (int i = 0; i < options->n; i++) {
         const Tree *t = options->item[i];
         int k = 0;
@@ -408,7 +422,7 @@ static void bind_extents(Macro *m, const Type *t, const Ints *dims) {
 }
 
 static bool bind_input(Macro *m, const char *item, int i, Ref in) {
-    size_t n = strcspn(item, "[.:");
+    size_t n = strcspn(item, "[.:?");
     const char *open = strchr(item, '['), *want = strchr(item, ':');
     const Type *t = ref_type(in);
     Ints dims = {0};
@@ -426,27 +440,51 @@ static bool bind_input(Macro *m, const char *item, int i, Ref in) {
         m, arena_printf(m->arena, "%.*s", (int)(close - open) - 1, open + 1), &dims);
 }
 
+bool macro_named(Macro *m, const char *name, const char *dtype, Ref r) {
+    macro_number(m, joined(m, name, "given"), 1);
+    macro_ref(m, name, r);
+    const char *where = m->where;
+    m->where = arena_printf(m->arena, "%s: %s", where, name);
+    bool ok = dtype_fits(m, dtype, ref_type(r)->dtype);
+    m->where = where;
+    return ok;
+}
+
+/* How many inputs a row takes: "expects 1 to 3 inputs". */
+static bool wrong_count(const Macro *m, int least, int most, int got) {
+    const char *range =
+        least < most ? arena_printf(m->arena, "%d to %d", least, most)
+                     : arena_printf(m->arena, "%d", most);
+    return diag_error(m->loc, "%s: expects %s input%s, got %d", m->where, range,
+                      most == 1 ? "" : "s", got);
+}
+
 bool macro_inputs(Macro *m, const LayerRow *row, int n, const Ref *in) {
     const char *at = row->inputs;
     char *part;
-    int want = 0;
+    int want = 0, least = 0;
     m->nin = n;
     m->in = in;
     while ((part = row_part(m->arena, &at, ' '))) {
         bool many = strstr(part, "..") && !strchr(part, '[');
+        bool optional = strchr(part, '?') != NULL;
+        if (strchr(part, '=')) {
+            macro_number(m, arena_printf(m->arena, "%.*s.given", (int)strcspn(part, "="), part), 0);
+            continue;
+        }
         for (; want < n; want++) {
             if (!bind_input(m, part, want, in[want]))
                 return false;
             if (!many)
                 break;
         }
+        if (optional)
+            macro_number(m, arena_printf(m->arena, "%.*s.given", (int)strcspn(part, "[:?"), part), want < n);
         want += !many;
+        least += !many && !optional;
         if (many && n < 2)
             return diag_error(m->loc, "%s: expects two inputs or more: from: [a, b]",
                               m->where);
     }
-    if (want == n)
-        return true;
-    return diag_error(m->loc, "%s: expects %d input%s, got %d", m->where, want,
-                      want == 1 ? "" : "s", n);
+    return (least <= n && n <= want) || wrong_count(m, least, want, n);
 }

@@ -28,11 +28,14 @@ typedef struct { const char *name; Ints list; } NamedList;
 typedef struct { const char *name, *word; } NamedWord;
 typedef struct { const char *name; Ref ref; } NamedRef;
 typedef struct RowScan RowScan;
+typedef struct LayerCell LayerCell;
 typedef struct Macro {
     Build *build;
     Arena *arena;
     Graph *graph;                      /* inside a scan, its body */
     RowScan *scan;                     /* the scan that is open; NULL: none */
+    const LayerRow *row;
+    const LayerCell *cell;             /* the layer and direction that `cells` is at */
     Loc loc;                           /* of the layer in the file */
     const char *where;                 /* "linear 'fc2'", leads in messages */
     const char *path;                  /* "repeat.0.fc2": prefix of parameters */
@@ -60,6 +63,10 @@ bool macro_open(Macro *m, const LayerRow *row, Tree *options, const char *const 
 bool macro_options(Macro *m, const LayerRow *row, Tree *options, const Scope *scope);
 /* Binds the inputs and their extents as the row's `inputs` says. */
 bool macro_inputs(Macro *m, const LayerRow *row, int n, const Ref *in);
+/* The next input `name=:dtype` of a row, which an option of that name names; NULL: no more. */
+const char *named_input(Arena *a, const char **at, const char **dtype);
+/* Binds it. */
+bool macro_named(Macro *m, const char *name, const char *dtype, Ref r);
 bool macro_params(Macro *m, const LayerRow *row);
 /* Those checks that are about weights, or the others. */
 bool macro_checks(Macro *m, const char *checks, bool weights);

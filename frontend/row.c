@@ -1,4 +1,5 @@
 /* Runs the text of a row: numbers, lists, checks, parameters, and ops in order. */
+#include "frontend/row_cell.h"
 #include "frontend/row_scan.h"
 
 #include <math.h>
@@ -158,13 +159,16 @@ bool macro_params(Macro *m, const LayerRow *row) {
             continue;
         const char *open = strchr(part, '['), *close = strrchr(part, ']');
         const char *role = close + 1 + strspn(close + 1, " "), *eq = strchr(role, '=');
-        const char *key = strs_put(m->graph->strs, part, (size_t)(open - part));
+        bool each = open[-1] == '@';
+        if (each != (m->cell != NULL))
+            continue;
+        const char *key = strs_put(m->graph->strs, part, (size_t)(open - part - each));
         Ints shape =
             row_list(m, trimmed(m->arena, open, (size_t)(close - open) + 1), false);
         Type t = {.dtype = F32, .rank = shape.n};
         for (int i = 0; i < shape.n; i++)
             t.dim[i].n = shape.item[i];
-        Ref r = build_param(m->build, m, key, &t,
+        Ref r = build_param(m->build, m, each ? row_cell_key(m, key) : key, &t,
                             trimmed(m->arena, role, strcspn(role, " =")),
                             eq ? row_number(m, eq + 1) : 0);
         if (!r.node)
@@ -365,6 +369,12 @@ static bool run_standardize(Macro *m, const char *rest) {
     return true;
 }
 
+/* let name = number */
+static void run_let(Macro *m, const char *rest) {
+    const char *eq = strchr(rest, '=');
+    macro_number(m, trimmed(m->arena, rest, (size_t)(eq - rest)), row_number(m, eq + 1));
+}
+
 /* What begins with a word of its own; false if nothing does. */
 static bool run_word(Macro *m, const char *part, bool *ok) {
     *ok = true;
@@ -372,6 +382,8 @@ static bool run_word(Macro *m, const char *part, bool *ok) {
         *ok = run_range(m, part + 6);
     else if (!strncmp(part, "standardize ", 12))
         *ok = run_standardize(m, part + 12);
+    else if (!strncmp(part, "let ", 4))
+        run_let(m, part + 4);
     else if (!strncmp(part, "scan ", 5))
         row_scan(m, part + 5);
     else if (!strncmp(part, "step ", 5))
@@ -383,6 +395,8 @@ static bool run_word(Macro *m, const char *part, bool *ok) {
 
 static bool run_statement(Macro *m, char *part) {
     bool ok;
+    if (!strncmp(part, "cells ", 6))
+        return row_cells(m, part + 6);
     if (!row_holds(m, part))
         return true;
     if (run_word(m, part, &ok))

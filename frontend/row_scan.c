@@ -1,5 +1,6 @@
 /* Scans in the text of a row: `scan h = start over p; ..; step h = next`. */
 #include "frontend/row_scan.h"
+#include "frontend/row_cell.h"
 
 #include "ir/scan.h"
 
@@ -9,7 +10,8 @@ struct RowScan {
     ScanDraft draft;
     Graph *around;
     int ncarry, nref;                  /* nref: names known outside */
-    const char **carry;
+    struct { const char *name; Ref was; } *carry;
+    Ref valid;                         /* 1 where this step counts; {NULL}: everywhere */
 };
 
 static char *side(const Macro *m, const char *from, const char *to) {
@@ -42,14 +44,21 @@ void row_scan(Macro *m, const char *text) {
     char *part;
     if (m->scan || !stacked.node)
         bug("row of %s: scan %s", m->where, text);
-    s->draft = scan_draft(m->graph, ref_type(stacked)->dim[0].n, false);
+    s->draft = scan_draft(m->graph, ref_type(stacked)->dim[0].n,
+                          m->cell && m->cell->reverse);
     s->nref = m->nref;
     while ((part = row_part(m->arena, &list, ','))) {
         const char *eq = strchr(part, '=');
         start = start_value(m, side(m, eq + 1, part + strlen(part)));
-        PUSH(m->arena, s->carry, s->ncarry) = side(m, part, eq);
-        macro_ref(m, s->carry[s->ncarry - 1], scan_carry(&s->draft, start));
+        Ref was = scan_carry(&s->draft, start);
+        const char *carry = side(m, part, eq);
+        s->carry = arena_push(m->arena, s->carry, (size_t)s->ncarry, sizeof *s->carry);
+        s->carry[s->ncarry].name = carry;
+        s->carry[s->ncarry++].was = was;
+        macro_ref(m, carry, was);
     }
+    if (m->cell && m->cell->valid.node)
+        s->valid = scan_stack(&s->draft, m->cell->valid);
     macro_ref(m, name, scan_stack(&s->draft, stacked));
     s->around = m->graph;
     m->graph = s->draft.body;
@@ -62,6 +71,13 @@ Ref row_inside(const Macro *m, Ref r) {
     return here || !m->scan ? r : scan_whole(&m->scan->draft, r);
 }
 
+/* A carry stays as it was in steps that do not count. */
+static Ref kept(Macro *m, const RowScan *s, Ref next, Ref was) {
+    Ref src[] = {next, was, s->valid};
+    const char *text = "{O[n..,u] = when(C[n..] > 0, A[n..,u], B[n..,u])}";
+    return s->valid.node ? macro_op(m, text, 3, src, 0, NULL) : next;
+}
+
 void row_step(Macro *m, const char *text) {
     RowScan *s = m->scan;
     Ref *next = NEW(m->arena, s->ncarry, Ref);
@@ -70,15 +86,15 @@ void row_step(Macro *m, const char *text) {
         const char *eq = strchr(part, '='), *name = side(m, part, eq);
         Ref r = macro_find(m, side(m, eq + 1, part + strlen(part)));
         for (int i = 0; i < s->ncarry; i++)
-            if (!strcmp(s->carry[i], name))
-                next[i] = row_inside(m, r);
+            if (!strcmp(s->carry[i].name, name))
+                next[i] = kept(m, s, row_inside(m, r), s->carry[i].was);
     }
     Node *n = scan_done(&s->draft, next, s->ncarry, next);
     m->graph = s->around;
     m->scan = NULL;
     m->nref = s->nref;
     for (int i = 0; i < s->ncarry; i++) {
-        macro_ref(m, s->carry[i], (Ref){n, i});
-        macro_ref(m, arena_printf(m->arena, "%s.all", s->carry[i]), (Ref){n, s->ncarry + i});
+        macro_ref(m, s->carry[i].name, (Ref){n, i});
+        macro_ref(m, arena_printf(m->arena, "%s.all", s->carry[i].name), (Ref){n, s->ncarry + i});
     }
 }

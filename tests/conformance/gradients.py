@@ -1,0 +1,162 @@
+#!/usr/bin/python3
+"""gradients.py CASES [REGEX]: the cases in a folder, each as a model that `kiln run` runs.
+
+A row says how an operator of the references is written in Kiln's language: a function from
+a case to a Model. Results must be within the case's own tolerances, on every backend."""
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+BACKENDS = ("interp", "jit", "c")
+
+
+class Case:
+    def __init__(self, folder):
+        with open(os.path.join(folder, "case.json"), encoding="utf-8") as f:
+            self.info = json.load(f)
+        self.name, self.attrs = self.info["name"], self.info["attrs"]
+        self.tolerance = self.info["tolerance"]
+        with np.load(os.path.join(folder, "data.npz")) as f:
+            self.data = dict(f)
+
+    def inputs(self):
+        return {t["name"]: t for t in self.info["inputs"]}
+
+
+class Model:
+    """inputs: those of the case, with the batch in front; layers: YAML; outputs: tensors of
+    the model in the case's order; axes: where the batch is in a tensor of the case ("x",
+    "out.0"), 0 if it is not said; flat: tensors whose dim behind the batch is left out."""
+
+    def __init__(self, case, layers, outputs, axes=None, flat=()):
+        self.layers, self.outputs, self.axes, self.flat = layers, outputs, axes or {}, flat
+        self.arrays = {n: self.batch_first(n, case.data["in." + n]) for n in case.inputs()}
+
+    def batch_first(self, name, array):
+        array = np.moveaxis(array, self.axes.get(name, 0), 0)
+        return array.squeeze(1) if name in self.flat else array
+
+    def as_in_case(self, name, array):
+        array = np.expand_dims(array, 1) if name in self.flat else array
+        return np.moveaxis(array, 0, self.axes.get(name, 0))
+
+    def text(self):
+        shapes = "\n".join(f"    {n}: {{shape: {list(a.shape[1:])}, dtype: {dtype(a)}}}"
+                           for n, a in self.arrays.items())
+        outputs = ", ".join(f"y{i}: {t}" for i, t in enumerate(self.outputs))
+        return (f"kiln: 1\nname: case\nmodel:\n  inputs:\n{shapes}\n  layers:\n"
+                f"{self.layers}\n  outputs: {{{outputs}}}\n")
+
+
+def dtype(array):
+    return {"f": "f32", "i": "i64"}[array.dtype.kind]
+
+
+# --- how operators are written ---
+
+RECURRENT = {"hidden_size": "units", "num_layers": "layers", "proj_size": "projection",
+             "bidirectional": "bidirectional", "bias": "bias", "nonlinearity": "nonlinearity",
+             "peepholes": "peepholes"}
+
+
+def recurrent(case):
+    a, has = case.attrs, [n for n in case.inputs() if n != "lengths"]
+    kind = [k for k in case.info["op"].split("_") if k in ("lstm", "gru", "rnn")][0]
+    options = {"from": has, "name": "rnn"}
+    options.update({ours: a[name] for name, ours in RECURRENT.items() if name in a})
+    options["return"] = "last" if a.get("last") else "sequence"
+    options["start"] = "learned" if a.get("learned") else "zeros"
+    if "lengths" in case.inputs():
+        options["lengths"] = "lengths"
+    outputs = ["rnn", "rnn.h"] + (["rnn.c"] if kind == "lstm" else [])
+    axes = {n: 1 for n in ("h0", "c0", "out.1", "out.2")}
+    axes["x"] = axes["out.0"] = 0 if a.get("batch_first", True) else 1
+    one = a.get("num_layers", 1) * (1 + a.get("bidirectional", False)) == 1
+    return Model(case, f"    - {kind}: {json.dumps(options)}", outputs, axes,
+                 {"out.1", "out.2"} if one else ())
+
+
+ROWS = {"lstm": recurrent, "gru": recurrent, "rnn_tanh": recurrent, "rnn_relu": recurrent,
+        "packed_lstm": recurrent, "packed_gru": recurrent, "packed_rnn": recurrent,
+        "peephole_lstm": recurrent}
+
+
+# --- running and comparing ---
+
+def run(case, model, backend, folder):
+    def path(name):
+        return os.path.join(folder, name)
+    with open(path("case.yaml"), "w", encoding="utf-8") as f:
+        f.write(model.text())
+    command = [os.environ["KILN"], "run", path("case.yaml"), "-o", path("out"), "--grad",
+               "--backend", backend]
+    for name, array in model.arrays.items():
+        np.save(path(name + ".npy"), np.ascontiguousarray(array))
+        command += ["-i", f"{name}={path(name)}.npy"]
+    for i in range(len(model.outputs)):
+        gy = model.batch_first(f"out.{i}", case.data[f"gy.{i}"])
+        np.save(path(f"gy{i}.npy"), np.ascontiguousarray(gy))
+        command += ["--upstream", f"y{i}={path(f'gy{i}.npy')}"]
+    params = {k[6:]: v for k, v in case.data.items() if k.startswith("param.")}
+    if params:
+        np.savez(path("weights.npz"), **params)
+        command += ["-w", path("weights.npz")]
+    got = subprocess.run(command, capture_output=True, text=True, check=False)
+    if got.returncode:
+        return got.stderr or f"exit {got.returncode}"
+    return {f[:-4]: np.load(path(os.path.join("out", f))) for f in os.listdir(path("out"))}
+
+
+def result_name(name):
+    """What `kiln run` calls a result of the references."""
+    lead, rest = name.split(".", 1)
+    return {"out": "y", "gin": "grad.", "gparam": "grad."}[lead] + rest
+
+
+def differences(case, model, got):
+    for name, t in case.tolerance.items():
+        ref, at = case.data[name], result_name(name)
+        if at not in got:
+            yield f"{name}: there is no {at}"
+            continue
+        key = name[4:] if name.startswith("gin.") else name
+        x = got[at] if name.startswith("gparam.") else model.as_in_case(key, got[at])
+        if x.shape != ref.shape:
+            yield f"{name}: shape {x.shape}, expected {ref.shape}"
+        elif not np.allclose(x, ref, rtol=t["rtol"], atol=t["atol"]):
+            yield f"{name}: off by {np.abs(x - ref).max():.2e}, allowed {t}"
+
+
+def check(case, backend):
+    model = ROWS[case.info["op"]](case)
+    with tempfile.TemporaryDirectory() as folder:
+        got = run(case, model, backend, folder)
+    if isinstance(got, str):
+        return [got]
+    return list(differences(case, model, got))
+
+
+def main():
+    if sys.argv[1] == "--rows":
+        print("|".join(ROWS))
+        return 0
+    names = sorted(n for n in os.listdir(sys.argv[1]) if re.search(sys.argv[2], n))
+    failed = 0
+    for name in names:
+        case = Case(os.path.join(sys.argv[1], name))
+        for backend in BACKENDS:
+            bad = check(case, backend)
+            failed += bool(bad)
+            if bad:
+                print(f"FAIL {name} by {backend}\n  " + "\n  ".join(bad[:4]))
+    print(f"conformance: {len(names)} cases by {', '.join(BACKENDS)}, {failed} failures")
+    return 1 if failed or not names else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+#!/usr/bin/python3
+"""more.py MAKE OUT: cases that the references do not have, by their own generator.
+
+MAKE is the path of make_gradients.py, whose form of cases this writes."""
+import importlib.util
+import sys
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+
+class Sequence(nn.Module):
+    """A recurrent layer of PyTorch with what Kiln's has beside it."""
+
+    def __init__(self, kind, last=False, learned=False, **options):
+        super().__init__()
+        self.rnn = getattr(nn, kind)(batch_first=True, **options)
+        self.last = last
+        lines = self.rnn.num_layers * (1 + self.rnn.bidirectional)
+        if learned:
+            sizes = [self.rnn.proj_size or self.rnn.hidden_size, self.rnn.hidden_size]
+            for name, size in list(zip("hc", sizes))[:1 + (kind == "LSTM")]:
+                self.rnn.register_parameter(name + "0", nn.Parameter(torch.zeros(lines, size)))
+        self.learned = learned
+
+    def forward(self, x, lengths, *start):
+        if self.learned:
+            names = [n for n in ("h0", "c0") if hasattr(self.rnn, n)]
+            start = [getattr(self.rnn, n).unsqueeze(1).expand(-1, len(x), -1).contiguous()
+                     for n in names]
+        state = (start[0] if len(start) == 1 else tuple(start)) if len(start) else None
+        packed = pack_padded_sequence(x, lengths.long(), batch_first=True, enforce_sorted=False)
+        y, end = self.rnn(packed, state)
+        y = pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])[0]
+        end = end if isinstance(end, tuple) else (end,)
+        if self.last:
+            h = end[0]
+            y = torch.cat((h[-2], h[-1]), 1) if self.rnn.bidirectional else h[-1]
+        return (y,) + end
+
+
+def sequence(name, r):
+    kind = name.split("_")[1].upper()
+    options = {"input_size": r.d(2, 6), "hidden_size": r.d(3, 6), "num_layers": r.c(1, 2, 3),
+               "bidirectional": r.c(False, True), "bias": r.c(True, False),
+               "last": r.c(False, True)}
+    if kind == "LSTM":
+        options["proj_size"] = r.c(0, 1, 2)
+    if kind == "RNN":
+        options["nonlinearity"] = r.c("tanh", "relu")
+    start = r.c("zeros", "given", "learned")
+    options["learned"] = start == "learned"
+    n, time = r.d(1, 4), r.d(2, 6)
+    lengths = r.i(time, n) + 1
+    inputs = [("x", r.n(n, time, options["input_size"]), 1), ("lengths", lengths, 0)]
+    lines = options["num_layers"] * (1 + options["bidirectional"])
+    if start == "given":
+        h = options.get("proj_size") or options["hidden_size"]
+        inputs.append(("h0", r.n(lines, n, h), 1))
+        if kind == "LSTM":
+            inputs.append(("c0", r.n(lines, n, options["hidden_size"]), 1))
+    return options, Sequence(kind, **options), inputs
+
+
+class Peepholes(nn.Module):
+    """Gers and Schmidhuber's: gates see the memory through weights of their own."""
+
+    def __init__(self, input_size, hidden_size):
+        super().__init__()
+        self.rnn = nn.LSTM(input_size, hidden_size, batch_first=True)
+        self.rnn.register_parameter("weight_peephole_l0",
+                                    nn.Parameter(torch.zeros(3, hidden_size)))
+
+    def forward(self, x):
+        w = self.rnn
+        h = c = x.new_zeros(len(x), w.hidden_size)
+        out = []
+        for t in range(x.shape[1]):
+            s = x[:, t] @ w.weight_ih_l0.T + h @ w.weight_hh_l0.T + w.bias_ih_l0 + w.bias_hh_l0
+            i, f, g, o = s.chunk(4, 1)
+            i = torch.sigmoid(i + w.weight_peephole_l0[0] * c)
+            f = torch.sigmoid(f + w.weight_peephole_l0[1] * c)
+            c = f * c + i * torch.tanh(g)
+            h = torch.sigmoid(o + w.weight_peephole_l0[2] * c) * torch.tanh(c)
+            out.append(h)
+        return torch.stack(out, 1), h[None], c[None]
+
+
+def peepholes(_, r):
+    options = {"input_size": r.d(2, 6), "hidden_size": r.d(2, 6)}
+    x = r.n(r.d(1, 4), r.d(2, 6), options["input_size"])
+    return dict(options, peepholes=True), Peepholes(**options), [("x", x, 1)]
+
+
+MORE = {"packed_lstm": sequence, "packed_gru": sequence, "packed_rnn": sequence,
+        "peephole_lstm": peepholes}
+
+
+def main():
+    spec = importlib.util.spec_from_file_location("make_gradients", sys.argv[1])
+    base = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(base)
+    base.OPS.clear()
+    base.generate(sys.argv[2], 1, 6, onnx=False, extra=MORE)
+
+
+if __name__ == "__main__":
+    main()
