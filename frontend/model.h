@@ -47,8 +47,9 @@ typedef struct Settings {
         double floor;                  /* cosine, linear: learning rate at the end */
         Span every;                    /* step: lr *= gamma once in so many */
         double gamma;
+        Span validate;                 /* from one validation to the next; 0: default */
         const char *stop_metric;       /* "valid.loss" ...; NULL: no early stop */
-        int64_t patience;              /* epochs without improvement */
+        int64_t patience;              /* validations without improvement */
         double min_delta;
         double clip_norm, clip_value;  /* 0: off */
         Words metrics;                 /* "accuracy", "mae", "mse" */

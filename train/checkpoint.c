@@ -15,7 +15,7 @@ static const Number whole[] = {
     {"epoch", offsetof(TrainState, epoch)},
     {"step", offsetof(TrainState, step)},
     {"at", offsetof(TrainState, at)},
-    {"best_epoch", offsetof(TrainState, best_epoch)},
+    {"best_step", offsetof(TrainState, best_step)},
     {"waited", offsetof(TrainState, waited)},
     {"seed", offsetof(TrainState, seed)},
     {"batch", offsetof(TrainState, batch)},
@@ -177,7 +177,7 @@ bool checkpoint_weights(const Session *s, const char *run, const char *which,
     put(temp, &meta, "weights", which);
     put(temp, &meta, "epoch", arena_printf(temp, "%lld", (long long)state->epoch));
     put(temp, &meta, "step", arena_printf(temp, "%lld", (long long)state->step));
-    if (watched && state->best_epoch)
+    if (watched && state->best_step)
         put_real(temp, &meta, watched, state->best);
     bool ok = weights_write(s, diag_nowhere(s->model->diag),
                             checkpoint_path(temp, run, "weights.safetensors"), &meta);

@@ -11,9 +11,9 @@
 
 typedef struct {                       /* how far a training is */
     int64_t epoch, step, at;           /* epochs, steps, steps of this epoch, done */
-    double sum[MAX_METRICS], weight;   /* metrics of this epoch, times examples */
+    double sum[MAX_METRICS], weight;   /* metrics of this round, times examples */
     double best;                       /* of the watched metric */
-    int64_t best_epoch, waited;        /* counted from 1, 0: none; epochs since */
+    int64_t best_step, waited;         /* steps done then, 0: none; rounds since */
     int64_t seed, batch, examples;     /* must be the same when a run goes on */
 } TrainState;
 

@@ -173,6 +173,17 @@ void examples_copy(const Examples *e, const int64_t *order, int64_t from, int64_
     }
 }
 
+double examples_weight(const Dataset *set, int64_t n, void *const *from) {
+    const Field *label = &set->field[set->ninput];
+    if (set->nfield != set->ninput + 1 || !label->tensor->ranged)
+        return (double)n;
+    const int32_t *class = from[set->ninput];
+    int64_t counted = 0;
+    for (int64_t i = 0; i < n * label->count; i++)
+        counted += class[i] >= 0;
+    return (double)counted / (double)label->count;
+}
+
 void **examples_buffers(Arena *a, const Dataset *set, int64_t n) {
     void **to = NEW(a, set->nfield + 1, void *);
     for (int i = 0; i < set->nfield; i++)

@@ -19,7 +19,7 @@ int predict_evaluate(Session *s, const Examples *e, double value[MAX_METRICS]) {
     int entry = session_entry(s, "loss"), n = s->program->entry[entry].nout;
     void **in = examples_buffers(temp, e->set, s->program->batch);
     void **out = session_outputs(temp, s, entry);
-    double sum[MAX_METRICS] = {0};
+    double sum[MAX_METRICS] = {0}, weight = 0;
     bool ok = true;
     if (n > MAX_METRICS)
         bug("%d metrics", n);
@@ -27,11 +27,13 @@ int predict_evaluate(Session *s, const Examples *e, double value[MAX_METRICS]) {
         rows = e->n - at < s->program->batch ? e->n - at : s->program->batch;
         examples_copy(e, NULL, at, rows, e->set->nfield, in);
         ok = session_run(s, entry, rows, (const void *const *)in, out);
-        for (int i = 0; ok && i < n; i++)
-            sum[i] += (double)*(float *)out[i] * (double)rows;
+        double part = examples_weight(e->set, rows, in);
+        for (int i = 0; ok && part > 0 && i < n; i++)
+            sum[i] += (double)*(float *)out[i] * part;
+        weight += part;
     }
     for (int i = 0; i < n; i++)
-        value[i] = sum[i] / (double)e->n;
+        value[i] = sum[i] / weight;
     arena_free(temp);
     return ok ? n : 0;
 }

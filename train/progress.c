@@ -1,4 +1,4 @@
-/* Progress: how far an epoch is, how fast, and what came out of it. */
+/* Progress: how far a round is, how fast, and what came out of it. */
 #define _DEFAULT_SOURCE
 #include "train/progress.h"
 
@@ -40,14 +40,21 @@ static void put_bar(Text *out, int cells, double part) {
     }
 }
 
+static void put_place(Text *out, const Record *r) {
+    if (r->steps)
+        text_printf(out, "step %lld/%lld", (long long)r->step, (long long)r->steps);
+    else
+        text_printf(out, "epoch %lld/%lld", (long long)r->epoch, (long long)r->epochs);
+}
+
 void progress_text(Text *out, const Progress *p, const Record *r, int64_t done, int64_t all,
                    double seconds) {
     enum { SHORTEST = 5, LONGEST = 40 };
     double part = all ? (double)done / (double)all : 0;
     double rate = seconds > 0 ? (double)(done - p->from) / seconds : 0;
     Text head = {0}, tail = {0};
-    text_printf(&head, "epoch %lld/%lld %3d%%|", (long long)r->epoch, (long long)r->epochs,
-                (int)(100 * part));
+    put_place(&head, r);
+    text_printf(&head, " %3d%%|", (int)(100 * part));
     text_printf(&tail, "| %lld/%lld [", (long long)done, (long long)all);
     put_time(&tail, seconds);
     text_printf(&tail, "<");
@@ -96,11 +103,11 @@ void progress_step(Progress *p, const Record *r, int64_t done, int64_t all) {
     p->drawn = now;
 }
 
-void progress_epoch(Progress *p, const Record *r) {
+void progress_round(Progress *p, const Record *r) {
     if (!p->out)
         return;
     Text line = {0};
-    text_printf(&line, "epoch %lld/%lld", (long long)r->epoch, (long long)r->epochs);
+    put_place(&line, r);
     put_metrics(&line, p->m, "", r->nmetric, r->train);
     put_metrics(&line, p->m, "valid.", r->nmetric, r->valid);
     text_printf(&line, " lr=%.4g %.1fs", r->lr, r->seconds);

@@ -1,4 +1,5 @@
-/* Records: a line of JSON for each epoch of a training.
+/* Records: a line of JSON for each round of a training, which is an epoch
+ * unless the model says otherwise.
  *
  *   {"epoch": 1, "step": 938, "lr": 0.1, "seconds": 4.2,
  *    "train": {"loss": 0.41, "accuracy": 0.87}, "valid": {...}}
@@ -9,8 +10,9 @@
 
 #include "train/predict.h"
 
-typedef struct {                       /* what is told of an epoch, or of the end */
+typedef struct {                       /* what is told of a round, or of the end */
     int64_t epoch, epochs, step;
+    int64_t steps;                     /* of all rounds, if they are no whole epochs; else 0 */
     double lr, seconds;
     int nmetric;
     const double *train, *valid, *test; /* nmetric values; NULL: not measured */

@@ -57,6 +57,14 @@ static double span_steps(Span span, int64_t epoch, int64_t total) {
     bug("span in unit %d", (int)span.unit);
 }
 
+int64_t schedule_round(const Settings *s, int64_t examples) {
+    int64_t epoch = schedule_epoch(s, examples), total = schedule_total(s, examples);
+    Span span = s->train.validate;
+    if (span.n == 0)
+        span = epoch > total ? (Span){0.1, UNIT_PART} : (Span){1, UNIT_EPOCHS};
+    return (int64_t)fmax(span_steps(span, epoch, total), 1);
+}
+
 static bool span_known(Span span, bool total) {
     return span.unit == UNIT_STEPS || span.n == 0 || (span.unit == UNIT_PART && total);
 }

@@ -11,6 +11,8 @@ typedef struct Schedule {
 } Schedule;
 
 int64_t schedule_epoch(const Settings *s, int64_t examples);   /* steps in an epoch */
+/* Steps from one validation and record to the next. */
+int64_t schedule_round(const Settings *s, int64_t examples);
 int64_t schedule_total(const Settings *s, int64_t examples);   /* steps in all */
 /* False where the schedule depends on how many examples there are, and `examples` is 0. */
 bool schedule_make(const Settings *s, int64_t examples, Schedule *out);

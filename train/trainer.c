@@ -1,4 +1,4 @@
-/* The trainer: from initial weights, or a checkpoint, through all epochs. */
+/* The trainer: from initial weights, or a checkpoint, through all rounds of steps. */
 #include "train/trainer.h"
 
 #include <math.h>
@@ -19,7 +19,8 @@ typedef struct {
     Arena *arena;
     TrainState state;
     Schedule schedule;
-    int64_t total, epoch_steps;        /* steps in all, in a whole epoch */
+    int64_t total, epoch_steps, round; /* steps in all, in a whole epoch, between records */
+    int64_t shuffled;                  /* the epoch that `order` is of, -1: none */
     int64_t *order;                    /* of the examples in this epoch */
     int step;                          /* the entry */
     int nmetric;
@@ -69,6 +70,8 @@ static void prepare(Trainer *t) {
     t->nmetric = p->entry[t->step].nout;
     t->total = schedule_total(t->set, n);
     t->epoch_steps = schedule_epoch(t->set, n);
+    t->round = schedule_round(t->set, n);
+    t->shuffled = -1;
     t->order = NEW(t->arena, n, int64_t);
     t->in = examples_buffers(t->arena, t->data->train.set, t->set->train.batch);
     t->out_of = session_outputs(t->arena, t->s, t->step);
@@ -108,25 +111,25 @@ static bool start_run(Trainer *t) {
 
 /* --- steps --- */
 
-static int64_t steps_of_epoch(const Trainer *t) {
-    int64_t left = t->total - (t->state.step - t->state.at);
-    return left < t->epoch_steps ? left : t->epoch_steps;
-}
-
 static void train_metrics(Trainer *t) {
     for (int i = 0; i < t->nmetric; i++)
         t->out->train[i] = t->state.sum[i] / t->state.weight;
 }
 
+/* The epoch that the last step was in, from 1. */
+static int64_t epoch_of(const Trainer *t) { return t->state.epoch + (t->state.at > 0); }
+
 static Record record(const Trainer *t, int64_t epoch) {
     int64_t epochs = (t->total + t->epoch_steps - 1) / t->epoch_steps;
-    return (Record){.epoch = epoch, .epochs = epochs, .step = t->state.step, .lr = t->lr,
+    bool whole = t->round % t->epoch_steps == 0;
+    return (Record){.epoch = epoch, .epochs = epochs, .step = t->state.step,
+                    .steps = whole ? 0 : t->total, .lr = t->lr,
                     .seconds = krt_seconds() - t->progress.began, .nmetric = t->nmetric,
                     .train = t->out->train};
 }
 
 static TrainStatus diverged(Trainer *t) {
-    Record r = record(t, t->state.epoch + 1);
+    Record r = record(t, epoch_of(t));
     r.diverged = true;
     progress_clear(&t->progress);
     if (t->records && !records_add(t->records, &r))
@@ -142,6 +145,9 @@ static TrainStatus run_step(Trainer *t) {
     int64_t from = s->at * s->batch, left = s->examples - from;
     int64_t n = left < s->batch ? left : s->batch;
     float lr = schedule_lr(&t->schedule, (uint32_t)s->step);
+    if (t->shuffled != s->epoch)
+        examples_shuffle(t->order, s->examples, (uint64_t)s->seed, s->epoch);
+    t->shuffled = s->epoch;
     session_random(t->s, (uint64_t)s->seed, (uint32_t)s->step);
     session_rate(t->s, lr);
     t->lr = (double)lr;
@@ -149,17 +155,24 @@ static TrainStatus run_step(Trainer *t) {
                   t->data->train.set->nfield, t->in);
     if (!session_run(t->s, t->step, n, (const void *const *)t->in, t->out_of))
         return TRAIN_FAILED;
-    for (int i = 0; i < t->nmetric; i++)
-        s->sum[i] += (double)*(float *)t->out_of[i] * (double)n;
-    s->weight += (double)n;
+    double weight = examples_weight(t->data->train.set, n, t->in);
+    for (int i = 0; i < t->nmetric && weight > 0; i++)
+        s->sum[i] += (double)*(float *)t->out_of[i] * weight;
+    s->weight += weight;
     s->at++;
     s->step++;
     train_metrics(t);
-    return isfinite(*(float *)t->out_of[0]) ? TRAIN_DONE : diverged(t);
+    if (!isfinite(*(float *)t->out_of[0]))
+        return diverged(t);
+    if (s->at == t->epoch_steps || s->step == t->total) {
+        s->epoch++;
+        s->at = 0;
+    }
+    return TRAIN_DONE;
 }
 
 static TrainStatus interrupted(Trainer *t) {
-    bool best = t->set->train.stop_metric && t->state.best_epoch;
+    bool best = t->set->train.stop_metric && t->state.best_step;
     progress_clear(&t->progress);
     if (t->o->run && !((best || checkpoint_weights(t->s, t->o->run, "last", &t->state)) &&
                        checkpoint_save(t->s, t->o->run, &t->state)))
@@ -169,22 +182,25 @@ static TrainStatus interrupted(Trainer *t) {
 
 static bool stopping(const Trainer *t) { return t->o->stop && t->o->stop(t->o->user); }
 
-static TrainStatus run_steps(Trainer *t) {
-    TrainStatus status = TRAIN_DONE;
-    progress_begin(&t->progress, t->state.at);
-    examples_shuffle(t->order, t->state.examples, (uint64_t)t->state.seed, t->state.epoch);
-    for (int64_t all = steps_of_epoch(t); t->state.at < all;) {
+/* To the end of the round that the state is in. */
+static TrainStatus run_round(Trainer *t) {
+    const TrainState *s = &t->state;
+    int64_t from = s->step - s->step % t->round, end = from + t->round;
+    end = end < t->total ? end : t->total;
+    progress_begin(&t->progress, s->step - from);
+    while (s->step < end) {
         if (stopping(t))
             return interrupted(t);
-        if ((status = run_step(t)) != TRAIN_DONE)
+        TrainStatus status = run_step(t);
+        if (status != TRAIN_DONE)
             return status;
-        Record r = record(t, t->state.epoch + 1);
-        progress_step(&t->progress, &r, t->state.at, all);
+        Record r = record(t, epoch_of(t));
+        progress_step(&t->progress, &r, s->step - from, end - from);
     }
-    return status;
+    return TRAIN_DONE;
 }
 
-/* --- epochs --- */
+/* --- rounds --- */
 
 /* Notes whether the watched metric is the best so far. */
 static bool improved(Trainer *t) {
@@ -196,16 +212,16 @@ static bool improved(Trainer *t) {
     if (!strcmp(metric_name(t->s->model, i), "accuracy"))
         sign = -1;
     t->state.waited++;
-    if (isnan(x) || (t->state.best_epoch &&
+    if (isnan(x) || (t->state.best_step &&
                      !(sign * x < sign * t->state.best - t->set->train.min_delta)))
         return false;
     t->state.best = x;
-    t->state.best_epoch = t->state.epoch;
+    t->state.best_step = t->state.step;
     t->state.waited = 0;
     return true;
 }
 
-static bool save_epoch(Trainer *t, bool better) {
+static bool save_round(Trainer *t, bool better) {
     const char *run = t->o->run;
     bool watching = t->set->train.stop_metric != NULL;
     if (!run)
@@ -217,32 +233,30 @@ static bool save_epoch(Trainer *t, bool better) {
     return checkpoint_save(t->s, run, &t->state);
 }
 
-static bool end_epoch(Trainer *t) {
+static bool end_round(Trainer *t) {
     TrainState *s = &t->state;
     if (t->data->valid.n && !predict_evaluate(t->s, &t->data->valid, t->out->valid))
         return false;
     t->out->validated = t->data->valid.n > 0;
-    s->epoch++;
-    s->at = 0;
     s->weight = 0;
     memset(s->sum, 0, sizeof s->sum);
     bool better = improved(t);
-    Record r = record(t, s->epoch);
+    Record r = record(t, epoch_of(t));
     r.valid = t->out->validated ? t->out->valid : NULL;
-    progress_epoch(&t->progress, &r);
-    return (!t->records || records_add(t->records, &r)) && save_epoch(t, better);
+    progress_round(&t->progress, &r);
+    return (!t->records || records_add(t->records, &r)) && save_round(t, better);
 }
 
-static TrainStatus run_epochs(Trainer *t) {
+static TrainStatus run_rounds(Trainer *t) {
     const TrainState *s = &t->state;
     while (s->step < t->total) {
         t->out->stopped_early = t->set->train.stop_metric && s->waited >= t->set->train.patience;
         if (t->out->stopped_early)
             break;
-        TrainStatus status = run_steps(t);
+        TrainStatus status = run_round(t);
         if (status != TRAIN_DONE)
             return status;
-        if (!end_epoch(t))
+        if (!end_round(t))
             return TRAIN_FAILED;
     }
     return TRAIN_DONE;
@@ -274,7 +288,7 @@ static TrainStatus run(Trainer *t) {
     bool ok = t->o->resume ? checkpoint_load(t->s, t->o->run, &t->state) : start(t);
     if (!ok || !start_run(t))
         return TRAIN_FAILED;
-    TrainStatus status = run_epochs(t);
+    TrainStatus status = run_rounds(t);
     if (status == TRAIN_DONE && !run_test(t))
         return TRAIN_FAILED;
     return status;
@@ -288,8 +302,8 @@ TrainStatus trainer_run(Session *s, const Data *d, const TrainOptions *o, TrainR
     out->epoch = t.state.epoch;
     out->step = t.state.step;
     out->nmetric = t.nmetric;
-    out->best_epoch = t.state.best_epoch;
-    out->best = t.set->train.stop_metric && t.state.best_epoch;
+    out->best_step = t.state.best_step;
+    out->best = t.set->train.stop_metric && t.state.best_step;
     records_close(t.records);
     arena_free(t.arena);
     return out->status;

@@ -1,4 +1,4 @@
-/* The trainer: steps, epochs, validation, early stop. */
+/* The trainer: steps, rounds, validation, early stop. */
 #ifndef KILN_TRAIN_TRAINER_H
 #define KILN_TRAIN_TRAINER_H
 
@@ -28,7 +28,7 @@ typedef struct {
     int64_t epoch, step;               /* done */
     bool stopped_early;
     bool best;                         /* weights.safetensors holds the best, not the last */
-    int64_t best_epoch;                /* 0: none */
+    int64_t best_step;                 /* 0: none */
     int nmetric;                       /* loss and metrics, see metric_name */
     bool validated, tested;
     double train[MAX_METRICS], valid[MAX_METRICS], test[MAX_METRICS];

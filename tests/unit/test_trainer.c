@@ -48,6 +48,14 @@ static const char pictures[] =
     "  layers: [scale: {mul: 1/255}, conv2d: {filters: 4, kernel: 3}, relu, flatten, linear: 2]\n"
     "train: {loss: cross_entropy, optimizer: {adam: 0.05}, batch: 8, steps: 30}\n";
 
+static const char stepped[] =
+    "kiln: 1\n"
+    "data: {train: d.csv, target: y, columns: [a, b, y], valid: 20%}\n"
+    "model:\n"
+    "  inputs: {x: [2]}\n"
+    "  layers: [standardize, linear: 8, tanh, linear: 1]\n"
+    "train: {loss: mse, optimizer: {adam: 0.02}, batch: 16}\n";
+
 static ExecOptions backend(void) {
     return (ExecOptions){.backend = exec_has_jit() ? EXEC_JIT : EXEC_INTERP};
 }
@@ -258,11 +266,11 @@ static void early_stop(void) {
     TrainResult r = train(&(Job){f, classes, 1, 2, set, "run", 0, 0});
     CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
     CU_ASSERT_TRUE(r.stopped_early && r.best && r.epoch < 100);
-    CU_ASSERT_EQUAL(r.epoch, r.best_epoch + 2);
+    CU_ASSERT_EQUAL(r.step, r.best_step + 2 * 5);
     CU_ASSERT_TRUE(safetensors_read(f->arena, diag_nowhere(f->diag),
                                     folder_file(f, "run/weights.safetensors"), &list, &meta));
     UNIT_SAME(metas_find(&meta, "weights"), "best");
-    UNIT_SAME(metas_find(&meta, "epoch"), arena_printf(f->arena, "%d", (int)r.best_epoch));
+    UNIT_SAME(metas_find(&meta, "epoch"), arena_printf(f->arena, "%d", (int)r.best_step / 5));
     CU_ASSERT_PTR_NOT_NULL(metas_find(&meta, "valid.accuracy"));
     CU_ASSERT_PTR_NULL(tensors_find(&list, "out.weight.momentum"));
 
@@ -305,6 +313,29 @@ static void no_folder(void) {
     CU_ASSERT_EQUAL(r.step, 0);
     CU_ASSERT_EQUAL(diag_status(f->diag), 3);
     CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "cannot make the folder 'd.csv/run': Not a directory"));
+    folder_close(f);
+}
+
+/* Rounds of steps: a record for each, whatever the epochs, and the same weights. */
+static void rounds(void) {
+    Folder *f = folder_open();
+    const char *const set[] = {"train.steps=20", "train.validate=6 steps"};
+    put_table(f, 100);                 /* 80 to train on, 5 steps an epoch */
+    TrainResult r = train(&(Job){f, stepped, 1, 1, set, "whole", 0, 0});
+    CU_ASSERT_EQUAL(r.epoch, 4);
+    CU_ASSERT_EQUAL(lines(f, "whole/metrics.jsonl"), 4);
+    r = train(&(Job){f, stepped, 1, 2, set, "run", 0, 0});
+    CU_ASSERT_EQUAL(r.epoch, 4);
+    CU_ASSERT_TRUE(r.validated);
+    CU_ASSERT_EQUAL(lines(f, "run/metrics.jsonl"), 4);     /* 6 12 18 20 */
+    CU_ASSERT_TRUE(folder_same(f, "run/weights.safetensors", "whole/weights.safetensors"));
+    r = train(&(Job){f, stepped, 1, 2, set, "cut", 0, 9});
+    CU_ASSERT_EQUAL(r.status, TRAIN_INTERRUPTED);
+    r = train(&(Job){f, stepped, 1, 2, set, "cut", true, 0});
+    same_files(f, "run", "cut");
+    const char *const few[] = {"train.steps=4", "train.batch=1"};
+    r = train(&(Job){f, stepped, 1, 2, few, "few", 0, 0});
+    CU_ASSERT_EQUAL(lines(f, "few/metrics.jsonl"), 4);     /* a tenth of 4 is 1 */
     folder_close(f);
 }
 
@@ -420,7 +451,7 @@ static const UnitTest tests[] = {
     {"loss_falls", loss_falls}, {"learns_pictures", learns_pictures}, {"same_seed", same_seed},
     {"resume", resume}, {"resume_threads", resume_threads}, {"recorded", recorded},
     {"diverges", diverges}, {"damaged", damaged}, {"early_stop", early_stop},
-    {"run_is_model", run_is_model}, {"no_folder", no_folder}, {"standardized", standardized},
+    {"run_is_model", run_is_model}, {"no_folder", no_folder}, {"rounds", rounds}, {"standardized", standardized},
     {"predicted", predicted}, {"sampled", sampled}, {"progress", progress},
 };
 
