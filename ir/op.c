@@ -138,6 +138,7 @@ static Ref one_row(Rows *r, const char *from, const char *to, DType dtype) {
 }
 
 static Ref scan_row(Rows *r, const char *from, const char *to);
+static Ref argsort_row(Rows *r, const char *from, const char *to);
 
 /* `dtype` is that of the last equation. */
 static Ref rows(Rows *r, const char *text, DType dtype) {
@@ -159,6 +160,8 @@ static Ref rows(Rows *r, const char *text, DType dtype) {
     for (int i = 0; i < n; i++) {
         if (!strncmp(from[i], "scan ", 5))
             ref = scan_row(r, from[i], to[i]);
+        else if (!strncmp(from[i], "argsort ", 8))
+            ref = argsort_row(r, from[i], to[i]);
         else
             ref = one_row(r, from[i], to[i], i == n - 1 ? dtype : NDTYPE);
         if (!ref.node)
@@ -191,6 +194,25 @@ static Ref scan_row(Rows *r, const char *from, const char *to) {
     Ref all = {scan_done(&d, &next, 1, &next), 1};
     add_operand(r, strs_z(r->g->strs, name), all);
     return all;
+}
+
+/* argsort P of X by descending   P is the order of X's last dim; largest first where the
+ * attribute is not 0 */
+static Ref argsort_row(Rows *r, const char *from, const char *to) {
+    char name[16], of[16], by[16];
+    bool descending = false;
+    if (sscanf(from, "argsort %15[A-Z] of %15[A-Z] by %15[a-z]", name, of, by) != 3)
+        bug("a row has the order %.*s", (int)(to - from), from);
+    Ref x = named_result(r, of, of + strlen(of));
+    const Type *t = ref_type(x);
+    for (int i = 0; i < r->nattr; i++)
+        if (!strcmp(r->attr[i].name, by))
+            descending = r->attr[i].i != 0;
+    if (t->dim[t->rank - 1].batch)
+        return diag_error(r->loc, "%s: sorts along the batch", r->label), (Ref){0};
+    Ref order = graph_argsort(r->g, x, descending);
+    add_operand(r, strs_z(r->g->strs, name), order);
+    return order;
 }
 
 /* --- arguments of an op --- */

@@ -148,13 +148,23 @@ static void store(Lower *l, Made *m, const Ix *const *map, const Expr *value,
         lower_put(l, stmt_store(l->a, m->out[1], row_major(l, t, 0, sub), arg));
 }
 
+/* A byte that is read as a subscript cannot leave a dim that has a place for all bytes. */
+static bool byte_inside(const Node *n, const Ix *x, Dim dim) {
+    const IxAtom *t = x->n ? x->term[0].atom : NULL;
+    if (x->n != 1 || x->c != 0 || x->term[0].coef != 1 || t->kind != IX_READ || dim.batch)
+        return false;
+    DType type = ref_type(n->src[t->id])->dtype;
+    return (type == U8 && dim.n > UINT8_MAX) || (type == BOOL && dim.n > 1);
+}
+
 /* Stores outside the result's shape do not happen. */
 static Cond inside(Lower *l, const Node *n, const Ix *const *map) {
     Cond c = {0, NULL};
     Box box = eq_box(n->eq);
     box.batch = l->g->batch;
     for (int d = 0; d < n->eq->nout; d++)
-        if (!ix_inside(l->p, n->eq->store[d], n->types[0].dim[d], &box))
+        if (!ix_inside(l->p, n->eq->store[d], n->types[0].dim[d], &box) &&
+            !byte_inside(n, n->eq->store[d], n->types[0].dim[d]))
             c = cond_and(l->p, c, cond_in(l->p, n->eq->store[d], n->types[0].dim[d]));
     return lower_cond(l, n, cond_simplify(l->p, c, &box, &(bool){false}), map);
 }
@@ -293,23 +303,39 @@ Ref lower_base(const Graph *g, Ref r) {
     return r;
 }
 
+/* The kernel of node `first`; *end: behind the last node it computes. */
+static Launch lower_group(Module *m, const Graph *g, int first, int *end) {
+    const Node *n = g->node[first];
+    while (*end < g->nnode && n->kernel >= 0 && g->node[*end]->kind == N_EQ &&
+           g->node[*end]->kernel == n->kernel)
+        ++*end;
+    Lower l = {.m = m, .g = g, .p = m->pool, .a = m->arena};
+    Launch la = {.kind = C_KERNEL, .kernel = build(&l, first, *end)};
+    la.narg = l.narg;
+    la.arg = l.arg;
+    return la;
+}
+
 void lower_graph(Module *m, const Graph *g, Schedule *s) {
-    for (int i = 0; i < g->nnode;) {
+    for (int i = 0, end; i < g->nnode; i = end) {
         const Node *n = g->node[i];
-        int end = i + 1;
-        if (n->kind == N_SCAN) {
+        end = i + 1;
+        switch (n->kind) {
+        case N_EQ:
+            if (!lower_is_view(g, n)) {
+                Launch la = lower_group(m, g, i, &end);
+                PUSH(m->arena, s->launch, s->n) = la;
+            }
+            break;
+        case N_SCAN:
             lower_scan(m, g, n, s);
-        } else if (n->kind == N_EQ && !lower_is_view(g, n)) {
-            while (end < g->nnode && n->kernel >= 0 && g->node[end]->kind == N_EQ &&
-                   g->node[end]->kernel == n->kernel)
-                end++;
-            Lower l = {.m = m, .g = g, .p = m->pool, .a = m->arena};
-            Launch la = {.kind = C_KERNEL, .kernel = build(&l, i, end)};
-            la.narg = l.narg;
-            la.arg = l.arg;
-            PUSH(m->arena, s->launch, s->n) = la;
+            break;
+        case N_ARGSORT:
+            PUSH(m->arena, s->launch, s->n) = lower_argsort(m, g, n);
+            break;
+        case N_INPUT: case N_PARAM: case N_STATE: case N_VALUE: case N_CONST:
+            break;
         }
-        i = end;
     }
 }
 

@@ -65,6 +65,7 @@ const Expr *lower_reduce(Lower *l, const Node *n, const Ix **map, const Expr **a
 bool lower_is_view(const Graph *g, const Node *n);
 Ref lower_base(const Graph *g, Ref r);             /* whose bytes r names */
 void lower_graph(Module *m, const Graph *g, Schedule *s);
+Launch lower_argsort(Module *m, const Graph *g, const Node *n);
 void lower_scan(Module *m, const Graph *g, const Node *n, Schedule *s);
 Kernel *lower_copy(Module *m, const Type *t);      /* its second argument becomes the first */
 

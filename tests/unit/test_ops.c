@@ -155,6 +155,15 @@ static const Case table[] = {
     {"pick", "X=f32[n:3,5,20] T=i64[n:3,5]", "f32[n:3,5]"},
     {"one_hot", "T=i32[n:3] classes=10", "f32[n:3,10]"},
     {"one_hot", "T=i32[] classes=1", "f32[1]"},
+    /* in order */
+    {"argsort", "X=f32[n:3,4]", "i32[n:3,4]"},
+    {"argsort", "X=bool[n:3,4,5] axis=1 descending=1", "i32[n:3,4,5]"},
+    {"argsort", "X=f32[n:3,4] axis=0", "argsort: sorts along the batch"},
+    {"argsort", "X=f32[n:3,4] axis=2", "argsort: X is f32[n:3,4], expected at least 3 dims"},
+    {"sort", "X=f32[n:3,4,5] axis=1", "f32[n:3,4,5]"},
+    {"sort", "X=f32[n:3]", "sort: sorts along the batch"},
+    {"topk", "X=f32[n:3,4] k=2", "f32[n:3,2]"},
+    {"topk", "X=f32[n:3,4] k=5", "topk: needs k <= X.axis, but k is 5, X.axis is 4"},
     /* numbers alone */
     {"full", "shape={3,4} value=1.5", "f32[3,4]"},
     {"full", "shape={} value=2", "f32[]"},
