@@ -11,7 +11,13 @@ typedef enum {
 
 typedef struct { const char *name; LabelKind label; const char *body; } LossRow;
 
-/* Each gives one number for each element or example in `o`; their mean is the loss. */
+/* 1 where a label counts, 0 where it is the one to ignore. */
+#define COUNTS \
+    "; w = {W[..] = select(eq(f32(A[..]), k), 0:f32, 1:f32)}(target; k=ignore_index) " \
+    "? ignore_index.given"
+
+/* Each gives one number for each element or example in `o`; their mean is the loss, that of
+ * those which count where there is a `w`. */
 static const LossRow losses[] = {
     {"mse", LABEL_SAME, "d = sub(x, target); o = square(d)"},
     {"l1", LABEL_SAME, "d = sub(x, target); o = abs(d)"},
@@ -21,17 +27,19 @@ static const LossRow losses[] = {
     {"cross_entropy", LABEL_CLASS,
      "m = amax(x; axis=last, keep=1); m = {O[..] = detach(A[..])}(m); z = sub(x, m); e "
      "= exp(z); "
-     "s = sum(e; axis=last); s = log(s); p = pick(z, target); o = sub(s, p); "
+     "s = sum(e; axis=last); s = log(s); p = pick(z, target) ? !ignore_index.given; "
+     "p = {P[..] = when(B[..] >= 0 && B[..] < A.last, A[..,B[..]], 0)}"
+     "(z, target; last:i=last) ? ignore_index.given; o = sub(s, p); "
      "u = mean(z; axis=last) ? label_smoothing; u = sub(s, u) ? label_smoothing; "
      "o = {O[..] = A[..] + e*(B[..] - A[..])}(o, u; e=label_smoothing) ? "
-     "label_smoothing"},
+     "label_smoothing" COUNTS},
     {"binary_cross_entropy", LABEL_BINARY,
      "o = {O[..] = B[..]*softplus(-A[..]) + (1 - B[..])*softplus(A[..])}(x, target)"},
 };
 
 static const LossRow metrics[] = {
     {"accuracy", LABEL_CLASS,
-     "i = argmax(x; axis=last); i = eq(i, target); o = cast_f32(i)"},
+     "i = argmax(x; axis=last); i = eq(i, target); o = cast_f32(i)" COUNTS},
     {"accuracy", LABEL_BINARY,
      "o = {O[..] = select(eq(lt(0, A[..]), lt(0.5, B[..])), 1:f32, 0:f32)}(x, target)"},
     {"mae", LABEL_SAME, "d = sub(x, target); o = abs(d)"},
@@ -81,6 +89,20 @@ static int find_output(Build *b, const Term *t, Loc loc) {
     return -1;
 }
 
+/* The label to ignore is a class, or the number before or after them. */
+static bool widen_range(const Build *b, const Term *t, ModelTensor *label) {
+    const Tree *ignore = tree_find(t->options, "ignore_index");
+    if (!ignore)
+        return true;
+    double k = tree_number(&b->let, t->options, "ignore_index");
+    if (k > (double)label->hi)
+        return diag_error(ignore->loc, "%s: ignore_index: got %.0f, expected -1 to %lld",
+                          t->where, k, (long long)label->hi);
+    label->lo = k < 0 ? -1 : 0;
+    label->hi += k == (double)label->hi;
+    return true;
+}
+
 static bool find_label(Build *b, Term *t, int nterm, int i, Loc loc) {
     Ref x = b->out->raw[t->output];
     const Type *out = ref_type(x);
@@ -99,13 +121,15 @@ static bool find_label(Build *b, Term *t, int nterm, int i, Loc loc) {
     b->out->label[i] = t->label;
     if (!b->declare)
         return true;
+    ModelTensor all = {.name = label, .type = type, .loc = loc,
+                       .ranged = t->row->label == LABEL_CLASS,
+                       .hi = out->dim[out->rank - 1].n};
+    if (!widen_range(b, t, &all))
+        return false;
     for (int k = 0; k < b->m->label.n; k++)
         if (b->m->label.item[k].name == label)
             return diag_error(loc, "%s: a second loss of output '%s'", t->where, name);
-    PUSH(b->arena, b->m->label.item, b->m->label.n) =
-        (ModelTensor){.name = label, .type = type, .loc = loc,
-                 .ranged = t->row->label == LABEL_CLASS, .lo = 0,
-                 .hi = out->dim[out->rank - 1].n};
+    PUSH(b->arena, b->m->label.item, b->m->label.n) = all;
     return true;
 }
 
@@ -128,9 +152,14 @@ static Ref run_row(Build *b, const Term *t, const LossRow *row, Loc loc) {
         if (strcmp(t->options->item[i]->key, "of"))
             macro_number(&m, t->options->item[i]->key,
                          tree_number(&b->let, t->options, t->options->item[i]->key));
+    macro_number(&m, "ignore_index.given", tree_find(t->options, "ignore_index") != NULL);
     if (!macro_body(&m, row->body, &o))
         return (Ref){0};
-    return macro_op(&m, "mean_all", 1, &o, 0, NULL);
+    if (!macro_find(&m, "w").node)
+        return macro_op(&m, "mean_all", 1, &o, 0, NULL);
+    return macro_body(&m, "o = {S[..] = select(lt(0, B[..]), A[..], 0)}(o, w); o = sum_all(o); "
+                          "w = sum_all(w); o = {L[] = A[]/max(B[], 1)}(o, w)", &o)
+               ? o : (Ref){0};
 }
 
 static bool add_term(Build *b, const Term *t, Loc loc) {

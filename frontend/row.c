@@ -263,8 +263,9 @@ Ref macro_op(Macro *m, const char *op, int nsrc, const Ref *src, int nattr,
     return r;
 }
 
-/* What an op says about one of its attributes; those of an equation are real. */
-static Attr attr_kind(const OpInfo *op, const char *name) {
+/* What an op says about one of its attributes; those of an equation are real, but `k:i`. */
+static Attr attr_kind(const OpInfo *op, char *name) {
+    char *colon = strchr(name, ':');
     OpAttr spec[MAX_ATTRS];
     int n = op ? op_attrs(op, spec) : 0;
     for (int i = 0; i < n; i++)
@@ -272,7 +273,9 @@ static Attr attr_kind(const OpInfo *op, const char *name) {
             return (Attr){.name = name, .kind = spec[i].kind};
     if (op)
         bug("a row gives the op '%s' the attribute '%s'", op->name, name);
-    return (Attr){.name = name, .kind = ATTR_FLOAT};
+    if (colon)
+        *colon = '\0';
+    return (Attr){.name = name, .kind = colon ? ATTR_INT : ATTR_FLOAT};
 }
 
 static Attr read_attr(Macro *m, const OpInfo *op, const char *text) {

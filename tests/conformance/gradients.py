@@ -31,10 +31,12 @@ class Case:
 class Model:
     """inputs: those of the case, with the batch in front; layers: YAML; outputs: tensors of
     the model in the case's order; axes: where the batch is in a tensor of the case ("x",
-    "out.0"), 0 if it is not said; flat: tensors whose dim behind the batch is left out."""
+    "out.0"), 0 if it is not said; flat: tensors whose dim behind the batch is left out;
+    loss: YAML of a loss, which then is the case's output, of the input `target`."""
 
-    def __init__(self, case, layers, outputs, axes=None, flat=()):
+    def __init__(self, case, layers, outputs=(), axes=None, flat=(), loss=None):
         self.layers, self.outputs, self.axes, self.flat = layers, outputs, axes or {}, flat
+        self.loss = loss
         self.arrays = {n: self.batch_first(n, case.data["in." + n]) for n in case.inputs()}
 
     def batch_first(self, name, array):
@@ -47,14 +49,15 @@ class Model:
 
     def text(self):
         shapes = "\n".join(f"    {n}: {{shape: {list(a.shape[1:])}, dtype: {dtype(a)}}}"
-                           for n, a in self.arrays.items())
+                           for n, a in self.arrays.items() if n != "target")
         outputs = ", ".join(f"y{i}: {t}" for i, t in enumerate(self.outputs))
+        ends = f"train: {{loss: {self.loss}}}" if self.loss else f"  outputs: {{{outputs}}}"
         return (f"kiln: 1\nname: case\nmodel:\n  inputs:\n{shapes}\n  layers:\n"
-                f"{self.layers}\n  outputs: {{{outputs}}}\n")
+                f"{self.layers}\n{ends}\n")
 
 
 def dtype(array):
-    return {"f": "f32", "i": "i64"}[array.dtype.kind]
+    return {"f": "f32", "i": "i32"}[array.dtype.kind]
 
 
 # --- how operators are written ---
@@ -81,9 +84,14 @@ def recurrent(case):
                  {"out.1", "out.2"} if one else ())
 
 
+def masked_cross_entropy(case):
+    options = {k: case.attrs[k] for k in ("ignore_index", "label_smoothing")}
+    return Model(case, "    - identity", loss=json.dumps({"cross_entropy": options}))
+
+
 ROWS = {"lstm": recurrent, "gru": recurrent, "rnn_tanh": recurrent, "rnn_relu": recurrent,
         "packed_lstm": recurrent, "packed_gru": recurrent, "packed_rnn": recurrent,
-        "peephole_lstm": recurrent}
+        "peephole_lstm": recurrent, "masked_cross_entropy": masked_cross_entropy}
 
 
 # --- running and comparing ---
@@ -96,6 +104,7 @@ def run(case, model, backend, folder):
     command = [os.environ["KILN"], "run", path("case.yaml"), "-o", path("out"), "--grad",
                "--backend", backend]
     for name, array in model.arrays.items():
+        array = array.astype(np.int32) if array.dtype.kind == "i" else array
         np.save(path(name + ".npy"), np.ascontiguousarray(array))
         command += ["-i", f"{name}={path(name)}.npy"]
     for i in range(len(model.outputs)):
@@ -112,20 +121,23 @@ def run(case, model, backend, folder):
     return {f[:-4]: np.load(path(os.path.join("out", f))) for f in os.listdir(path("out"))}
 
 
-def result_name(name):
+def result_name(model, name):
     """What `kiln run` calls a result of the references."""
     lead, rest = name.split(".", 1)
+    if lead == "out" and model.loss:
+        return "loss"
     return {"out": "y", "gin": "grad.", "gparam": "grad."}[lead] + rest
 
 
 def differences(case, model, got):
     for name, t in case.tolerance.items():
-        ref, at = case.data[name], result_name(name)
+        ref, at = case.data[name], result_name(model, name)
         if at not in got:
             yield f"{name}: there is no {at}"
             continue
         key = name[4:] if name.startswith("gin.") else name
-        x = got[at] if name.startswith("gparam.") else model.as_in_case(key, got[at])
+        own = name.startswith("gparam.") or at == "loss"
+        x = got[at] if own else model.as_in_case(key, got[at])
         if x.shape != ref.shape:
             yield f"{name}: shape {x.shape}, expected {ref.shape}"
         elif not np.allclose(x, ref, rtol=t["rtol"], atol=t["atol"]):

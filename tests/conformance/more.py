@@ -93,8 +93,30 @@ def peepholes(_, r):
     return dict(options, peepholes=True), Peepholes(**options), [("x", x, 1)]
 
 
+class Labelling(nn.Module):
+    """Cross entropy of a class for each step."""
+
+    def __init__(self, **options):
+        super().__init__()
+        self.options = options
+
+    def forward(self, x, target):
+        classes = x.shape[-1]
+        return nn.functional.cross_entropy(x.reshape(-1, classes), target.long().reshape(-1),
+                                           **self.options)
+
+
+def masked_cross_entropy(_, r):
+    n, time, classes = r.d(1, 4), r.d(2, 6), r.d(2, 5)
+    options = {"ignore_index": r.c(-1, 0, classes), "label_smoothing": r.c(0.0, 0.2)}
+    target = r.i(classes, n, time)
+    target = torch.where(r.b(n, time), target, torch.full_like(target, options["ignore_index"]))
+    target[0, 0] = 1
+    return options, Labelling(**options), [("x", r.n(n, time, classes), 1), ("target", target, 0)]
+
+
 MORE = {"packed_lstm": sequence, "packed_gru": sequence, "packed_rnn": sequence,
-        "peephole_lstm": peepholes}
+        "peephole_lstm": peepholes, "masked_cross_entropy": masked_cross_entropy}
 
 
 def main():
