@@ -59,10 +59,12 @@ static Init init_asked(const Macro *m, const Type *t) {
 static Init init_of(const Macro *m, const Type *t, const char *role, double value) {
     double in, out, fan = 0;
     bool asked = m->init && strcmp(m->init->item[0]->key, "default");
-    if (!strcmp(role, "weight") || !strcmp(role, "normal")) {
+    if (!strcmp(role, "weight") || !strcmp(role, "normal") || !strcmp(role, "xavier")) {
         if (asked)
             return init_asked(m, t);
         fans(t, &in, &out);
+        if (*role == 'x')
+            return spread(true, 2 / (in + out));
         in = value > 0 ? value : in;
         return *role == 'n' ? (Init){INIT_NORMAL, 0, 1}
                             : (Init){INIT_UNIFORM, -1 / sqrt(in), 1 / sqrt(in)};
