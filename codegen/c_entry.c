@@ -229,7 +229,9 @@ static void entry(Emit *e, const Entry *n, const char *head, bool checks) {
         c_line(e, "(void)n;");
     bases(e, uses, block);
     calls(e, &a, n);
-    if (checks)
+    if (checks && n->judged)
+        c_line(e, "return *%s - *%s == 0 ? 0 : 3;", a.out[n->judged - 1], a.out[n->judged - 1]);
+    else if (checks)
         c_line(e, "return 0;");
     c_close(e);
     text_printf(e->out, "\n");

@@ -154,7 +154,8 @@ void c_header(Emit *e) {
     text_printf(e->out, "/* %s: made by Kiln for %s, %s math. Yours under any licence (0BSD).\n"
                 " *\n"
                 " * Functions return 0 when all is well, 1 for a bad argument, 2 for an integer\n"
-                " * input out of its range, 4 where this CPU lacks what the code was made for.\n"
+                " * input out of its range, 4 where this CPU lacks what the code was made for; with\n"
+                " * these nothing has been computed. 3: all is done, but the loss is not finite.\n"
                 " * Tensors are row-major; n is the batch; inputs and outputs may not overlap. */\n",
                 c_safe(e, p->name), p->target->name, p->strict ? "strict" : "fast");
     text_printf(e->out, "#ifndef %s_H\n#define %s_H\n\n"

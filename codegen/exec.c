@@ -2,6 +2,7 @@
 #include "codegen/exec_backend.h"
 #include "codegen/interp.h"
 
+#include <math.h>
 #include <string.h>
 
 /* How a backend is reached; one row for each, in the order of Backend. */
@@ -94,11 +95,18 @@ static int check(const Program *p, const Entry *entry, const void *ctx, int n,
     return 0;
 }
 
+static bool finite(DType t, const void *data) {
+    return t == F64 ? isfinite(*(const double *)data) : isfinite(*(const float *)data);
+}
+
 int exec_run(Exec *e, int entry, void *ctx, int n, const void *const *in, void *const *out) {
     if (entry < 0 || entry >= e->program->nentry)
         bug("entry %d of %d", entry, e->program->nentry);
-    int status = e->checks ? 0 : check(e->program, &e->program->entry[entry], ctx, n, in, out);
-    return status ? status : e->backend->run(e->self, entry, ctx, n, in, out);
+    const Entry *what = &e->program->entry[entry];
+    int status = e->checks ? 0 : check(e->program, what, ctx, n, in, out), at = what->judged - 1;
+    if (!status)
+        status = e->backend->run(e->self, entry, ctx, n, in, out);
+    return status || at < 0 || finite(what->out[at].type.dtype, out[at]) ? status : 3;
 }
 
 /* --- contexts --- */

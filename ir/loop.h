@@ -117,6 +117,8 @@ typedef struct {
     int64_t arena, arena_bound;        /* planned bytes, and the lower bound for any plan */
     int64_t scratch;                   /* bytes for each thread */
     bool training;
+    int judged;                        /* output, counted from 1: where it is not finite the
+                                          status is 3; 0: none */
 } Entry;
 
 typedef struct Program {

@@ -256,6 +256,8 @@ static void print_entry(Text *out, const Program *p, const Entry *e) {
         text_printf(out, "\n");
     }
     print_block(out, "  output", &(Block){e->nout, e->out, 0});
+    if (e->judged)
+        text_printf(out, "    judged %d\n", e->judged - 1);
     for (int i = 0; i < e->ncall; i++)
         print_call(out, p, &e->call[i], &indent);
     text_printf(out, "  }\n");

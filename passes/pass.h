@@ -6,6 +6,7 @@
 
 typedef struct {
     bool training;                     /* works on grads or state */
+    int judged;                        /* as Entry's */
     int nin;
     const int *in;                     /* its inputs, by number in module->input, in order */
 } EntryInfo;

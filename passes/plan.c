@@ -380,6 +380,7 @@ static void plan_entry(Module *m, int i, Entry *e) {
                .prog = m->program};
     e->name = pl.g->name;
     e->training = pl.info->training;
+    e->judged = pl.info->judged;
     e->nin = pl.info->nin;
     e->in = NEW(m->arena, e->nin, int);
     memcpy(e->in, pl.info->in, (size_t)e->nin * sizeof *e->in);

@@ -77,12 +77,13 @@ static void declare(Build *b) {
 
 /* --- entries --- */
 
-static void add_entry(Build *b, Graph *g, bool training, int nin) {
+/* judged: the output, from 1, that has to be finite; 0: none. */
+static void add_entry(Build *b, Graph *g, bool training, int nin, int judged) {
     Module *mod = &b->mod;
     g->strict = b->m->strict;
     int n = mod->ngraph;
     PUSH(mod->arena, mod->graph, mod->ngraph) = g;
-    PUSH(mod->arena, mod->info, n) = (EntryInfo){training, nin, b->in};
+    PUSH(mod->arena, mod->info, n) = (EntryInfo){training, judged, nin, b->in};
 }
 
 static bool wanted(const Build *b, const char *name) {
@@ -116,13 +117,13 @@ static void build_init(Build *b) {
         block_add(b->mod.arena, &b->mod.state, s[i].name, &s[i].type, s[i].init);
     }
     if (wanted(b, "init"))
-        add_entry(b, g, false, 0);
+        add_entry(b, g, false, 0, 0);
 }
 
 static void build_forward(Build *b, const char *name, Mode mode) {
     ModelGraph g = *model_graph(b->m, name, mode);
     outputs(b, g.graph, b->o->raw ? g.raw : g.output);
-    add_entry(b, g.graph, false, b->ninput);
+    add_entry(b, g.graph, false, b->ninput, 0);
 }
 
 static void judgements(Build *b, const ModelGraph *g) {
@@ -135,7 +136,7 @@ static void judgements(Build *b, const ModelGraph *g) {
 static void build_loss(Build *b) {
     ModelGraph g = *model_graph(b->m, "loss", MODE_EVAL);
     judgements(b, &g);
-    add_entry(b, g.graph, false, b->ninput + b->nlabel);
+    add_entry(b, g.graph, false, b->ninput + b->nlabel, 1);
 }
 
 /* Gradients of the trainable parameters; {NULL} for the others. */
@@ -170,7 +171,7 @@ static void build_grad(Build *b) {
         if (b->m->param.item[i].trainable)
             graph_result(g.graph, TO_GRAD, b->m->param.item[i].name,
                          grad[i].node ? grad[i] : zeros(g.graph, &b->m->param.item[i].type));
-    add_entry(b, g.graph, true, b->ninput + b->nlabel);
+    add_entry(b, g.graph, true, b->ninput + b->nlabel, 1);
 }
 
 static void build_step(Build *b) {
@@ -178,7 +179,7 @@ static void build_step(Build *b) {
     Ref *grad = gradients(b, &g);
     judgements(b, &g);
     optimizer_step(b->m, g.graph, g.param, grad);
-    add_entry(b, g.graph, true, b->ninput + b->nlabel);
+    add_entry(b, g.graph, true, b->ninput + b->nlabel, 1);
 }
 
 /* Seeds for the gradient of sum(output * upstream): inputs of the entry. */
@@ -240,7 +241,7 @@ static void build_whole(Build *b) {
     int *in = NEW(b->mod.arena, b->ninput + nextra + 1, int);
     for (int i = 0; i < b->ninput + nextra; i++)
         in[i] = i < b->ninput || !upstream ? i : i + b->nlabel;
-    add_entry(b, g.graph, true, b->ninput + nextra);
+    add_entry(b, g.graph, true, b->ninput + nextra, upstream ? 0 : m->output.n + 1);
     b->mod.info[b->mod.ngraph - 1].in = in;
 }
 
@@ -248,7 +249,7 @@ static void build_whole(Build *b) {
 static void build_standardized(Build *b, int i) {
     ModelGraph g = *model_graph(b->m, "forward", MODE_EVAL);
     graph_result(g.graph, TO_OUTPUT, strs_z(b->m->strs, "x"), g.standardize[i]);
-    add_entry(b, g.graph, false, b->ninput);
+    add_entry(b, g.graph, false, b->ninput, 0);
 }
 
 static void build_entries(Build *b) {

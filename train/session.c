@@ -69,11 +69,13 @@ int session_entry(const Session *s, const char *name) {
 bool session_run(Session *s, int entry, int64_t n, const void *const *in, void *const *out) {
     static const char *const said[] = {
         NULL, "an argument is missing or the batch is too large",
-        "an element of an input is out of its range", "a result is not finite",
+        "an element of an input is out of its range", NULL,
         "this CPU lacks features of the target",
     };
+    enum { NOT_FINITE = 3 };
     int status = exec_run(s->exec, entry, s->ctx, (int)n, in, out);
-    if (!status)
+    s->finite = status != NOT_FINITE;
+    if (!status || status == NOT_FINITE)
         return true;
     return diag_error(diag_nowhere(s->model->diag), "%s: %s", s->program->entry[entry].name,
                       status < (int)COUNT(said) ? said[status] : "failed");

@@ -18,6 +18,7 @@ typedef struct Session {
     Exec *exec;
     KilnCtx *ctx;
     struct KrtPool *pool;              /* NULL: one thread */
+    bool finite;                       /* the loss of the last run, where it has one */
     SessionOptions options;
 } Session;
 
@@ -29,7 +30,8 @@ void session_close(Session *s);        /* NULL is fine */
 bool session_init(Session *s, uint64_t seed);
 void session_random(Session *s, uint64_t seed, uint32_t step);  /* for the next runs */
 void session_rate(Session *s, float lr);
-/* Runs an entry; false and an error that says why not. `in` and `out` as in the program. */
+/* Runs an entry; false and an error that says why not. `in` and `out` as in the program.
+ * A loss that is not finite is no error: s->finite says. */
 bool session_run(Session *s, int entry, int64_t n, const void *const *in, void *const *out);
 int session_entry(const Session *s, const char *name);  /* a bug if there is none */
 /* Room for one result of each output of an entry, for batches of up to program->batch. */

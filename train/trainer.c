@@ -162,7 +162,7 @@ static TrainStatus run_step(Trainer *t) {
     s->at++;
     s->step++;
     train_metrics(t);
-    if (!isfinite(*(float *)t->out_of[0]))
+    if (!t->s->finite)
         return diverged(t);
     if (s->at == t->epoch_steps || s->step == t->total) {
         s->epoch++;

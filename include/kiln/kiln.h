@@ -69,8 +69,8 @@ int kiln_load(kiln *k, const char *path);
 int kiln_save(kiln *k, const char *path);
 
 /* Runs an entry on n examples. in[] and out[] as kiln_input and kiln_output say; they must
- * not overlap. Returns 0 ok, 1 bad argument, 2 index out of range, 4 this CPU lacks the
- * target's features, -1 not compiled (messages). */
+ * not overlap. Returns 0 ok, 1 bad argument, 2 index out of range, 3 done, but the loss is
+ * not finite, 4 this CPU lacks the target's features, -1 not compiled (messages). */
 int kiln_run(kiln *k, int entry, int64_t n, const void *const *in, void *const *out);
 /* For the calls that follow: random numbers (dropout), and the optimizer's rate. */
 void kiln_random(kiln *k, uint64_t seed, uint32_t step);

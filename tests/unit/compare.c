@@ -58,7 +58,7 @@ Program *compare_program(Arena *a, const Graph *g, const char *target, bool stri
     int *in = NEW(a, m.input.n + 1, int);
     for (int i = 0; i < m.input.n; i++)
         in[i] = i;
-    EntryInfo info = {true, m.input.n, in};
+    EntryInfo info = {.training = true, .nin = m.input.n, .in = in};
     Graph *copy = graph_live(g);
     copy->strict = strict;
     m.ngraph = 1;

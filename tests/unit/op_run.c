@@ -79,7 +79,7 @@ static void add_entry(Module *m, const OpRuns *r, const Unit *u) {
     Graph *copy = graph_live(u->g.graph);
     copy->strict = !r->way->fast;
     PUSH(m->arena, m->graph, m->ngraph) = copy;
-    PUSH(m->arena, m->info, entry) = (EntryInfo){false, u->g.nleaf, in};
+    PUSH(m->arena, m->info, entry) = (EntryInfo){.nin = u->g.nleaf, .in = in};
 }
 
 static Program *program_of(OpRuns *r, Arena *a, int first, int n) {

@@ -2,6 +2,8 @@
 #include "unit.h"
 
 #include <kiln/kiln.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 static const char model[] =
@@ -35,6 +37,32 @@ static void learns(void) {
     CU_ASSERT_EQUAL(kiln_run(k, forward, 5, in, answer), 1);
     CU_ASSERT_EQUAL(kiln_run(k, 99, 4, in, answer), 1);
     kiln_close(k);
+}
+
+/* Every backend says that a loss is not finite, and writes what there is. */
+static void not_finite(void) {
+    static const char *const backend[] = {"interp", "c", "jit"}, *const entry[] = {"loss", "grad", "step"};
+    static const float odd[] = {NAN, INFINITY}, plain[4][2] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
+    for (size_t b = 0; b < COUNT(backend); b++) {
+        kiln *k = open_it((kiln_options){.training = 1, .backend = backend[b]});
+        if (kiln_compile(k) && strstr(kiln_messages(k), "not installed")) {
+            printf("    skipped: no %s\n", backend[b]);
+            kiln_close(k);
+            continue;
+        }
+        for (size_t i = 0; i < COUNT(entry); i++)
+            for (size_t j = 0; j <= COUNT(odd); j++) {
+                float x[4][2], t[4] = {0, 1, 1, 0}, loss = 9;
+                const void *in[] = {x, t};
+                void *out[] = {&loss};
+                memcpy(x, plain, sizeof x);
+                t[2] = j < COUNT(odd) ? odd[j] : 1;
+                CU_ASSERT_EQUAL(kiln_init(k, 1), 0);
+                CU_ASSERT_EQUAL(kiln_run(k, kiln_entry(k, entry[i]), 4, in, out), j < COUNT(odd) ? 3 : 0);
+                CU_ASSERT((isfinite(loss) != 0) == (j == COUNT(odd)));
+            }
+        kiln_close(k);
+    }
 }
 
 static void describes(void) {
@@ -85,7 +113,7 @@ static void reports(void) {
 
 int main(void) {
     static const UnitTest test[] = {
-        {"learns xor", learns}, {"describes", describes}, {"emits", emits}, {"reports", reports},
+        {"learns xor", learns}, {"not finite", not_finite}, {"describes", describes}, {"emits", emits}, {"reports", reports},
     };
     return unit_main("api", test, COUNT(test));
 }
