@@ -103,11 +103,30 @@ int64_t program_scratch(const Program *p) {
 }
 
 /* Hashing: by content, so that it does not depend on the pool; each expression once. */
+typedef struct { const Expr *key; uint64_t hash; } Hashed;
 typedef struct {
     Arena *arena;
-    uint64_t *expr;                    /* by expression id; 0 = not seen */
-    size_t cap;
+    Hashed *slot;                      /* open addressing */
+    size_t n, cap;
 } Hasher;
+
+static Hashed *hashed(Hasher *hs, const Expr *e) {
+    if (2 * hs->n >= hs->cap) {
+        Hasher old = *hs;
+        hs->cap = old.cap ? 4 * old.cap : 64;
+        hs->slot = NEW(hs->arena, hs->cap, Hashed);
+        hs->n = 0;
+        for (size_t i = 0; i < old.cap; i++)
+            if (old.slot[i].key)
+                *hashed(hs, old.slot[i].key) = old.slot[i];
+    }
+    size_t j = (e->id * UINT32_C(2654435761)) & (hs->cap - 1);
+    while (hs->slot[j].key && hs->slot[j].key != e)
+        j = (j + 1) & (hs->cap - 1);
+    hs->n += !hs->slot[j].key;
+    hs->slot[j].key = e;
+    return &hs->slot[j];
+}
 
 static uint64_t mix(uint64_t h, uint64_t v) { return hash_bytes(&v, sizeof v, h); }
 
@@ -149,25 +168,19 @@ static uint64_t hash_leaf(const Expr *e, uint64_t h) {
 
 static void hash_node(const Expr *e, void *user) {
     Hasher *hs = user;
-    if (e->id >= hs->cap) {
-        size_t cap = ((size_t)e->id + 1) * 2;
-        hs->expr = arena_grow(hs->arena, hs->expr, hs->cap * sizeof *hs->expr,
-                              cap * sizeof *hs->expr);
-        hs->cap = cap;
-    }
     uint64_t h = mix(mix(0, (uint64_t)e->kind), (uint64_t)e->type * 64 + (uint64_t)e->lanes);
     h = hash_leaf(e, h);
     if (e->kind == X_CALL || e->kind == X_TREE)
         h = mix(h, (uint64_t)e->fn);
     if (e->kind != X_READ)
         for (int i = 0; i < e->n; i++)
-            h = mix(h, hs->expr[e->arg[i]->id]);
-    hs->expr[e->id] = h;
+            h = mix(h, hashed(hs, e->arg[i])->hash);
+    hashed(hs, e)->hash = h;
 }
 
 static uint64_t hash_expr(Hasher *hs, const Expr *e, uint64_t h) {
     x_visit(e, hash_node, hs);
-    return mix(h, hs->expr[e->id]);
+    return mix(h, hashed(hs, e)->hash);
 }
 
 static uint64_t hash_body(Hasher *hs, const Stmt *s, uint64_t h) {

@@ -101,26 +101,55 @@ const Expr *x_subst(Pool *p, const Expr *e, int n, const Ix *const *map, const i
     return x_rewrite(p, e, subst_node, &s);
 }
 
-static bool same_pointer(const void *a, const void *b) {
-    return *(const Expr *const *)a == *(const Expr *const *)b;
+/* Expressions met before: open addressing, on the stack until there are many. */
+enum { FEW = 64 };
+typedef struct {
+    const Expr **slot, *few[FEW];
+    size_t n, cap;                     /* a power of two */
+    Arena *arena;                      /* of a larger table; NULL: still few */
+} Seen;
+
+static bool seen_add(Seen *s, const Expr *e);
+
+static void seen_grow(Seen *s) {
+    Seen old = *s;
+    s->arena = s->arena ? s->arena : arena_new();
+    s->cap = 4 * old.cap;
+    s->slot = NEW(s->arena, s->cap, const Expr *);
+    s->n = 0;
+    for (size_t i = 0; i < old.cap; i++)
+        if (old.slot[i])
+            seen_add(s, old.slot[i]);
 }
 
-static void visit(Pool *p, Table *seen, const Expr *e, void (*f)(const Expr *, void *),
-                  void *user) {
-    bool fresh;
-    pool_intern(p, seen, &e, sizeof e, hash_u64(31, e->id), same_pointer, &fresh);
-    if (!fresh)
+/* False if it was there. */
+static bool seen_add(Seen *s, const Expr *e) {
+    if (2 * s->n >= s->cap)
+        seen_grow(s);
+    size_t j = hash_u64(31, e->id) & (s->cap - 1);
+    while (s->slot[j] && s->slot[j] != e)
+        j = (j + 1) & (s->cap - 1);
+    if (s->slot[j])
+        return false;
+    s->slot[j] = e;
+    s->n++;
+    return true;
+}
+
+static void visit(Seen *s, const Expr *e, void (*f)(const Expr *, void *), void *user) {
+    if (!seen_add(s, e))
         return;
     for (int i = 0; e->arg && i < e->n; i++)
-        visit(p, seen, e->arg[i], f, user);
+        visit(s, e->arg[i], f, user);
     f(e, user);
 }
 
 void x_visit(const Expr *e, void (*f)(const Expr *e, void *user), void *user) {
-    Pool local = {.arena = arena_new()};
-    Table seen = {0};
-    visit(&local, &seen, e, f, user);
-    arena_free(local.arena);
+    Seen s = {.cap = FEW};
+    s.slot = s.few;
+    visit(&s, e, f, user);
+    if (s.arena)
+        arena_free(s.arena);
 }
 
 bool x_uses_var(const Expr *e, int index) {
