@@ -22,27 +22,23 @@ typedef struct {
     Graph *g;
     int ngroup;
     Group *group;
-    int *seen, mark;                   /* by node: visited in search number `mark` */
+    int *seen, *entered, mark;         /* by node and group: in search number `mark` */
 } Fuse;
 
 /* Is there a path from a node outside group k back into it? */
 static bool reaches(Fuse *f, const Node *n, int k) {
     if (n->kernel == k)
         return true;
-    if (f->seen[n->id] == f->mark)
+    int *seen = n->kernel < 0 ? &f->seen[n->id] : &f->entered[n->kernel];
+    if (*seen == f->mark)
         return false;
-    f->seen[n->id] = f->mark;
-    if (n->kernel >= 0) {
-        const Group *own = &f->group[n->kernel];
-        for (int i = 0; i < own->n; i++)
-            for (int s = 0; s < own->member[i]->nsrc; s++)
-                if (reaches(f, own->member[i]->src[s].node, k))
-                    return true;
-        return false;
-    }
-    for (int s = 0; s < n->nsrc; s++)
-        if (reaches(f, n->src[s].node, k))
-            return true;
+    *seen = f->mark;
+    const Group *own = n->kernel < 0 ? &(Group){1, {(Node *)(uintptr_t)n}, false}
+                                     : &f->group[n->kernel];
+    for (int i = 0; i < own->n; i++)
+        for (int s = 0; s < own->member[i]->nsrc; s++)
+            if (reaches(f, own->member[i]->src[s].node, k))
+                return true;
     return false;
 }
 
@@ -179,7 +175,7 @@ static bool join(Fuse *f, Node *n, int number) {
     const Node *last = k->member[k->n - 1];
     const Eq *own = n->eq;
     bool alone = last->eq->scatter || fuse_contraction(n) || lower_is_view(f->g, last);
-    if (k->n == MAX_MEMBERS || alone || makes_cycle(f, n, number))
+    if (k->n == MAX_MEMBERS || alone)
         return false;
     n->eq = aligned(f, k, n);
     int most = n->eq->nfree < last->eq->nfree ? n->eq->nfree : last->eq->nfree;
@@ -187,6 +183,8 @@ static bool join(Fuse *f, Node *n, int number) {
     for (int share = most; share >= least && share > 0; share--) {
         if (!fits(k, n, share) || (k->contraction && n->eq->nidx > share))
             continue;
+        if (makes_cycle(f, n, number))
+            break;
         n->kernel = number;
         n->share = share;
         k->member[k->n++] = n;
@@ -213,6 +211,7 @@ bool pass_fuse(Module *m, Graph **g) {
     Fuse f = {.m = m, .g = *g};
     f.group = NEW(m->temp, f.g->nnode + 1, Group);
     f.seen = NEW(m->temp, f.g->nnode + 1, int);
+    f.entered = NEW(m->temp, f.g->nnode + 1, int);
     for (int i = 0; i < f.g->nnode; i++)
         f.g->node[i]->kernel = -1;
     for (int i = 0; i < f.g->nnode; i++)

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "passes/scan.h"
+
 void lower_put(Lower *l, Stmt *s) {
     *l->tail[l->depth] = s;
     l->tail[l->depth] = &s->next;
@@ -46,15 +48,20 @@ static bool is_result(const Graph *g, Ref r) {
     return false;
 }
 
-/* Does a node outside first..last read r? views count as outside. */
-static bool leaves(const Graph *g, Ref r, int kernel) {
-    for (int i = (int)r.node->id + 1; i < g->nnode; i++) {
+/* By place of a result: is it wanted outside of its kernel? Views count as outside. */
+static bool *find_leaving(Module *m, const Graph *g, const uint32_t *first) {
+    bool *leaves = NEW(m->temp, first[g->nnode] + 1, bool);
+    for (int i = 0; i < g->nnode; i++) {
         const Node *n = g->node[i];
-        for (int s = 0; s < n->nsrc && (n->kernel != kernel || n->kind != N_EQ); s++)
-            if (ref_equal(n->src[s], r))
-                return true;
+        for (int s = 0; s < n->nsrc; s++) {
+            Ref r = n->src[s];
+            bool inside = n->kind == N_EQ && n->kernel >= 0 && n->kernel == r.node->kernel;
+            leaves[first[r.node->id] + (uint32_t)r.res] |= !inside;
+        }
     }
-    return is_result(g, r);
+    for (int i = 0; i < g->nresult; i++)
+        leaves[first[g->result[i].ref.node->id] + (uint32_t)g->result[i].ref.res] = true;
+    return leaves;
 }
 
 /* Loops that node `at` still shares with the later node `to` of its kernel. */
@@ -100,7 +107,7 @@ static void place(Lower *l, int at) {
     int near = nearest_reader(l, at);
     for (int r = 0; r < m->node->nres; r++) {
         Ref ref = {(Node *)(uintptr_t)m->node, r};
-        m->out[r] = leaves(l->g, ref, m->node->kernel) ? out_buf(l, ref) : -1;
+        m->out[r] = l->leaves[l->first[ref.node->id] + (uint32_t)r] ? out_buf(l, ref) : -1;
     }
     m->var = m->local = -1;
     if (near < 0 || (near < m->nloop && m->out[0] >= 0))
@@ -283,8 +290,7 @@ static Kernel *build(Lower *l, int first, int last) {
 /* A node that only renames the bytes of its source: no kernel, `plan` shares the memory. */
 bool lower_is_view(const Graph *g, const Node *n) {
     const Eq *e = n->eq;
-    if (n->kind != N_EQ || e->scatter || e->fold != FOLD_NONE || e->body->kind != X_READ ||
-        is_result(g, (Ref){(Node *)(uintptr_t)n, 0}))
+    if (n->kind != N_EQ || e->scatter || e->fold != FOLD_NONE || e->body->kind != X_READ)
         return false;
     const Type *from = ref_type(n->src[e->body->u.slot]), *to = &n->types[0];
     const Ix *a = ix_const(g->pool, 0), *b = a;
@@ -294,7 +300,7 @@ bool lower_is_view(const Graph *g, const Node *n) {
     for (int d = 0; d < from->rank; d++)
         b = ix_add(g->pool, ix_scale(g->pool, b, from->dim[d].n), e->body->sub[d]);
     return a == b && from->dtype == to->dtype && type_count(from, &na) &&
-           type_count(to, &nb) && na == nb;
+           type_count(to, &nb) && na == nb && !is_result(g, (Ref){(Node *)(uintptr_t)n, 0});
 }
 
 Ref lower_base(const Graph *g, Ref r) {
@@ -303,27 +309,30 @@ Ref lower_base(const Graph *g, Ref r) {
     return r;
 }
 
-/* The kernel of node `first`; *end: behind the last node it computes. */
-static Launch lower_group(Module *m, const Graph *g, int first, int *end) {
-    const Node *n = g->node[first];
+/* The kernel of node `at`; *end: behind the last node it computes. */
+static Launch lower_group(const Lower *of, int at, int *end) {
+    Lower l = *of;
+    const Graph *g = l.g;
+    const Node *n = g->node[at];
     while (*end < g->nnode && n->kernel >= 0 && g->node[*end]->kind == N_EQ &&
            g->node[*end]->kernel == n->kernel)
         ++*end;
-    Lower l = {.m = m, .g = g, .p = m->pool, .a = m->arena};
-    Launch la = {.kind = C_KERNEL, .kernel = build(&l, first, *end)};
+    Launch la = {.kind = C_KERNEL, .kernel = build(&l, at, *end)};
     la.narg = l.narg;
     la.arg = l.arg;
     return la;
 }
 
 void lower_graph(Module *m, const Graph *g, Schedule *s) {
+    Lower l = {.m = m, .g = g, .p = m->pool, .a = m->arena, .first = result_places(m->temp, g)};
+    l.leaves = find_leaving(m, g, l.first);
     for (int i = 0, end; i < g->nnode; i = end) {
         const Node *n = g->node[i];
         end = i + 1;
         switch (n->kind) {
         case N_EQ:
             if (!lower_is_view(g, n)) {
-                Launch la = lower_group(m, g, i, &end);
+                Launch la = lower_group(&l, i, &end);
                 PUSH(m->arena, s->launch, s->n) = la;
             }
             break;

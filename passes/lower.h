@@ -31,6 +31,8 @@ typedef struct {
 typedef struct {
     Module *m;
     const Graph *g;
+    const uint32_t *first;             /* by node: place of its first result */
+    const bool *leaves;                /* by place: is it read outside of its kernel? */
     Pool *p;
     Arena *a;
     Kernel *k;

@@ -9,12 +9,15 @@
 
 #include <string.h>
 
+#include "base/map.h"
+
 typedef struct {
     Ref ref;                           /* base reference (no views) */
     int def, last;                     /* launches: made by, read last by */
     int64_t bytes;
     int heir;                          /* value whose bytes it shares, or -1 */
     bool placed;                       /* place is final: leaf, output, slot */
+    bool taken;                        /* another value has its bytes after it */
     Place place;
 } Value;
 
@@ -26,22 +29,28 @@ typedef struct {
     Program *prog;
     int nvalue;
     Value *value;
+    Map number;                        /* of values, by reference */
+    Map leaf;                          /* of values that are slots, by name and node kind */
+    Map slot;                          /* numbers in a block, by name and space */
+    Map kernel;                        /* numbers of kernels in the program */
     int outputs;                       /* TO_OUTPUT results seen */
 } Plan;
 
-static Value *find(Plan *pl, Ref r) {
-    for (int i = 0; i < pl->nvalue; i++)
-        if (ref_equal(pl->value[i].ref, r))
-            return &pl->value[i];
-    return NULL;
+static Value *find(const Plan *pl, Ref r) {
+    int i = map_get(&pl->number, r.node, r.res);
+    return i < 0 ? NULL : &pl->value[i];
 }
 
 static Value *touch(Plan *pl, Ref r, int at) {
     Value *v = find(pl, r);
     if (!v) {
         Value fresh = {.ref = r, .def = at, .heir = -1, .bytes = type_bytes(ref_type(r))};
-        PUSH(pl->m->arena, pl->value, pl->nvalue) = fresh;
-        v = &pl->value[pl->nvalue - 1];
+        Arena *temp = pl->m->temp;
+        map_put(temp, &pl->number, r.node, r.res, pl->nvalue);
+        if (r.node->kind == N_PARAM || r.node->kind == N_STATE)
+            map_put(temp, &pl->leaf, r.node->name, (int)r.node->kind, pl->nvalue);
+        v = &PUSH(temp, pl->value, pl->nvalue);
+        *v = fresh;
     }
     v->last = at;
     return v;
@@ -49,11 +58,23 @@ static Value *touch(Plan *pl, Ref r, int at) {
 
 /* --- leaves --- */
 
-static const Slot *slot_of(const Block *b, const char *name) {
+/* The block of a space, by number. */
+static const Block *block_of(const Module *m, Space space) {
+    return space == AT_PARAM ? &m->param : space == AT_STATE ? &m->state : &m->value;
+}
+
+static void index_slots(Plan *pl, Space space) {
+    const Block *b = block_of(pl->m, space);
     for (int i = 0; i < b->n; i++)
-        if (b->slot[i].name == name || strcmp(b->slot[i].name, name) == 0)
-            return &b->slot[i];
-    bug("no slot '%s'", name);
+        map_put(pl->m->temp, &pl->slot, strs_z(pl->m->strs, b->slot[i].name), space, i);
+}
+
+static Place slot_place(const Plan *pl, Space space, const char *name) {
+    Space block = space == AT_GRAD ? AT_PARAM : space;   /* gradients lie as parameters */
+    int i = map_get(&pl->slot, strs_z(pl->m->strs, name), block);
+    if (i < 0)
+        bug("no slot '%s'", name);
+    return (Place){.space = space, .offset = block_of(pl->m, block)->slot[i].offset};
 }
 
 static int64_t constant_at(Plan *pl, const Node *n) {
@@ -86,9 +107,9 @@ static int input_number(Plan *pl, const char *name) {
 static bool leaf_place(Plan *pl, const Node *n, Place *out) {
     switch (n->kind) {
     case N_INPUT: *out = (Place){.space = AT_INPUT, .index = input_number(pl, n->name)}; return true;
-    case N_PARAM: *out = (Place){.space = AT_PARAM, .offset = slot_of(&pl->m->param, n->name)->offset}; return true;
-    case N_STATE: *out = (Place){.space = AT_STATE, .offset = slot_of(&pl->m->state, n->name)->offset}; return true;
-    case N_VALUE: *out = (Place){.space = AT_VALUE, .offset = slot_of(&pl->m->value, n->name)->offset}; return true;
+    case N_PARAM: *out = slot_place(pl, AT_PARAM, n->name); return true;
+    case N_STATE: *out = slot_place(pl, AT_STATE, n->name); return true;
+    case N_VALUE: *out = slot_place(pl, AT_VALUE, n->name); return true;
     case N_CONST: *out = (Place){.space = AT_CONST, .offset = constant_at(pl, n)}; return true;
     case N_EQ: case N_SCAN: case N_ARGSORT: return false;
     }
@@ -181,32 +202,24 @@ bool plan_share(Kernel *k, int read, int write) {
 
 /* --- results --- */
 
-static bool slot_leaf(const Result *r, const Node *n) {
-    return (r->to == TO_PARAM && n->kind == N_PARAM && n->name == r->name) ||
-           (r->to == TO_STATE && n->kind == N_STATE && n->name == r->name);
-}
-
 /* Is the slot's old value done with when launch `def` writes the new one? */
-static bool slot_free(Plan *pl, const Result *r, int def, int write) {
-    for (int i = 0; i < pl->nvalue; i++) {
-        const Value *v = &pl->value[i];
-        if (!slot_leaf(r, v->ref.node))
-            continue;
-        if (v->last > def)
-            return false;
-        int read = v->last == def ? arg_of(&pl->s->launch[def], v->ref) : -1;
-        if (read >= 0 && !plan_share(pl->s->launch[def].kernel, read, write))
-            return false;
-    }
-    return true;
+static bool slot_free(const Plan *pl, const Result *r, int def, int write) {
+    int kind = r->to == TO_PARAM ? (int)N_PARAM : r->to == TO_STATE ? (int)N_STATE : -1;
+    int old = map_get(&pl->leaf, r->name, kind);
+    if (old < 0)
+        return true;
+    const Value *v = &pl->value[old];
+    int read = v->last == def ? arg_of(&pl->s->launch[def], v->ref) : -1;
+    return v->last <= def &&
+           (read < 0 || plan_share(pl->s->launch[def].kernel, read, write));
 }
 
 static Place result_place(Plan *pl, const Result *r, int output) {
     switch (r->to) {
     case TO_OUTPUT: return (Place){.space = AT_OUTPUT, .index = output};
-    case TO_PARAM:  return (Place){.space = AT_PARAM, .offset = slot_of(&pl->m->param, r->name)->offset};
-    case TO_STATE:  return (Place){.space = AT_STATE, .offset = slot_of(&pl->m->state, r->name)->offset};
-    case TO_GRAD:   return (Place){.space = AT_GRAD, .offset = slot_of(&pl->m->param, r->name)->offset};
+    case TO_PARAM:  return slot_place(pl, AT_PARAM, r->name);
+    case TO_STATE:  return slot_place(pl, AT_STATE, r->name);
+    case TO_GRAD:   return slot_place(pl, AT_GRAD, r->name);
     }
     bug("result of kind %d", r->to);
 }
@@ -260,11 +273,10 @@ static void share_bytes(Plan *pl) {
             if (!d || d == v || d->placed || d->last != v->def || d->bytes != v->bytes ||
                 d->def == v->def || moves(la, a) || moves(la, write))
                 continue;
-            bool taken = false;
-            for (int j = 0; j < pl->nvalue; j++)
-                taken |= pl->value[j].heir == (int)(d - pl->value);
-            if (!taken && plan_share(la->kernel, a, write))
-                v->heir = (int)(d - pl->value);
+            if (d->taken || !plan_share(la->kernel, a, write))
+                continue;
+            v->heir = (int)(d - pl->value);
+            d->taken = true;
         }
     }
 }
@@ -342,10 +354,12 @@ static void collect(Plan *pl) {
     }
 }
 
-static int add_kernel(Program *p, Kernel *k) {
-    for (int i = p->nkernel; i-- > 0;)
-        if (p->kernel[i] == k)         /* a step that stands beside its loop */
-            return i;
+static int add_kernel(Plan *pl, Kernel *k) {
+    Program *p = pl->prog;
+    int at = map_get(&pl->kernel, k, 0);
+    if (at >= 0)                       /* a step that stands beside its loop */
+        return at;
+    map_put(pl->m->temp, &pl->kernel, k, 0, p->nkernel);
     PUSH(p->arena, p->kernel, p->nkernel) = k;
     return p->nkernel - 1;
 }
@@ -356,7 +370,7 @@ static void add_calls(Plan *pl, Entry *e) {
         const Launch *la = &pl->s->launch[i];
         Call c = {.kind = la->kind, .times = la->times};
         if (la->kind == C_KERNEL) {
-            c.kernel = add_kernel(pl->prog, la->kernel);
+            c.kernel = add_kernel(pl, la->kernel);
             c.arg = NEW(a, la->narg, Place);
         }
         for (int j = 0; j < la->narg; j++) {
@@ -389,6 +403,9 @@ static void plan_entry(Module *m, int i, Entry *e) {
             Slot s = {.name = pl.g->result[r].name, .type = *ref_type(pl.g->result[r].ref)};
             PUSH(m->arena, e->out, e->nout) = s;
         }
+    index_slots(&pl, AT_PARAM);
+    index_slots(&pl, AT_STATE);
+    index_slots(&pl, AT_VALUE);
     collect(&pl);
     place_results(&pl);
     share_bytes(&pl);
