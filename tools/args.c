@@ -6,7 +6,7 @@
 
 #include "tools/tool.h"
 
-typedef enum { OPT_FLAG, OPT_NUM, OPT_TEXT, OPT_WORD, OPT_LIST } OptKind;
+typedef enum { OPT_FLAG, OPT_NUM, OPT_REAL, OPT_TEXT, OPT_WORD, OPT_LIST } OptKind;
 typedef struct {
     const char *field;
     char letter;
@@ -105,6 +105,14 @@ static bool set_number(const Opt *o, const char *text, int64_t *to) {
     return true;
 }
 
+static bool set_real(const Opt *o, const char *text, double *to) {
+    double v;
+    if (!num_parse(text, strlen(text), &v) || !(v >= 0) || v > 1e9)
+        return usage_error("--%s: got '%s', expected a number, 0 or more", o->name, text);
+    *to = v;
+    return true;
+}
+
 static bool set_word(const Opt *o, const char *text, const char **to) {
     size_t n = strlen(text);
     for (const char *at = o->value; *text; at += strcspn(at, "|"), at += *at == '|') {
@@ -123,6 +131,7 @@ static bool set_value(Arena *a, const Opt *o, const char *text, Args *out) {
     switch (o->kind) {
     case OPT_FLAG: *(bool *)to = true; return true;
     case OPT_NUM: return set_number(o, text, to);
+    case OPT_REAL: return set_real(o, text, to);
     case OPT_TEXT:
         *(const char **)to = text;
         return *text || usage_error("--%s: got an empty text", o->name);
@@ -200,9 +209,13 @@ bool args_parse(Arena *a, const Command *c, int argc, char **argv, Args *out) {
     int n = 0;
     bool plain = false; /* behind "--" */
     *out = (Args){0};
-    for (size_t i = 0; i < COUNT(opts); i++)
+    for (size_t i = 0; i < COUNT(opts); i++) {
+        void *to = (char *)out + opts[i].at;
         if (opts[i].kind == OPT_NUM)
-            *(int64_t *)((char *)out + opts[i].at) = -1;
+            *(int64_t *)to = -1;
+        if (opts[i].kind == OPT_REAL)
+            *(double *)to = -1;
+    }
     for (int i = 0; i < argc; i++) {
         if (!plain && strcmp(argv[i], "--") == 0)
             plain = true;

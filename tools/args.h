@@ -6,6 +6,7 @@
 
 #define ARG_FLAG bool
 #define ARG_NUM int64_t
+#define ARG_REAL double
 #define ARG_TEXT const char *
 #define ARG_WORD const char *
 #define ARG_LIST Words
@@ -13,7 +14,7 @@ typedef struct Args {
     const char *file; /* the model, or the argument; NULL: none */
 #define OPTION(field, letter, name, kind, value, help) ARG_##kind field;
 #include "tools/options.def"
-} Args; /* not given: false, -1, NULL, none */
+} Args; /* not given: false, -1, -1, NULL, none */
 
 typedef struct Command {
     const char *name, *arguments;

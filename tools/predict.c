@@ -1,7 +1,7 @@
 /* kiln predict: outputs for examples, as a table or an array. */
 #include <string.h>
 
-#include "tools/tool.h"
+#include "tools/generate.h"
 #include "train/predict.h"
 
 /* The examples of -d, or the model's test data. */
@@ -44,8 +44,9 @@ int command_predict(const Args *args) {
     Tool *t = tool_new(args);
     ProgramOptions o = {0};
     uint64_t seed;
-    if (!args->out || !tool_weights(t) || args->data.n > 1) {
-        usage_error(!args->out ? "predict: -o FILE is missing; - is standard output"
+    bool no_out = !args->out && !args->generate;
+    if (no_out || !tool_weights(t) || args->data.n > 1) {
+        usage_error(no_out ? "predict: -o FILE is missing; - is standard output"
                     : args->data.n > 1
                         ? "predict: only one -d FILE"
                         : "predict: weights are missing: -w FILE, or give a RUN");
@@ -58,6 +59,8 @@ int command_predict(const Args *args) {
     }
     if (!tool_options(t, &o) || !tool_seed(t, &seed))
         return tool_usage(t);
+    if (args->generate)
+        return command_generate(t, &o);
     bool ok = tool_model(t, false, args->batch > 0 ? args->batch : BATCH) && run(t, &o);
     return tool_end(t, ok);
 }
