@@ -98,6 +98,8 @@ static bool widen_range(const Build *b, const Term *t, ModelTensor *label) {
     if (k > (double)label->hi)
         return diag_error(ignore->loc, "%s: ignore_index: got %.0f, expected -1 to %lld",
                           t->where, k, (long long)label->hi);
+    label->ignores = true;
+    label->ignored = (int64_t)k;
     label->lo = k < 0 ? -1 : 0;
     label->hi += k == (double)label->hi;
     return true;

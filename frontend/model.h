@@ -66,6 +66,8 @@ typedef struct {
     bool trainable;                    /* parameters */
     bool ranged;                       /* integer input: lo <= each element < hi */
     int64_t lo, hi;
+    bool ignores;                      /* label: elements that are `ignored` do not count */
+    int64_t ignored;
 } ModelTensor;
 typedef struct { int n; ModelTensor *item; } ModelTensors;
 

@@ -175,12 +175,12 @@ void examples_copy(const Examples *e, const int64_t *order, int64_t from, int64_
 
 double examples_weight(const Dataset *set, int64_t n, void *const *from) {
     const Field *label = &set->field[set->ninput];
-    if (set->nfield != set->ninput + 1 || !label->tensor->ranged)
+    if (set->nfield != set->ninput + 1 || !label->tensor->ignores)
         return (double)n;
     const int32_t *class = from[set->ninput];
     int64_t counted = 0;
     for (int64_t i = 0; i < n * label->count; i++)
-        counted += class[i] >= 0;
+        counted += class[i] != label->tensor->ignored;
     return (double)counted / (double)label->count;
 }
 

@@ -34,8 +34,8 @@ void examples_shuffle(int64_t *order, int64_t n, uint64_t seed, int64_t epoch);
  * first `nfield` fields. */
 void examples_copy(const Examples *e, const int64_t *order, int64_t from, int64_t n,
                    int nfield, void *const *to);
-/* What a mean over n such examples counts: their number, less the share of labels below 0,
- * which no loss counts. */
+/* What a mean over n such examples counts: their number, less the share of labels that no
+ * loss counts. */
 double examples_weight(const Dataset *set, int64_t n, void *const *from);
 /* Such buffers, for batches of up to n. */
 void **examples_buffers(Arena *a, const Dataset *set, int64_t n);

@@ -5,8 +5,6 @@
 
 #include "train/cast.h"
 
-enum { NO_LABEL = -1 };                /* behind a sentence's end */
-
 typedef struct {
     Vocab *words, *tags;               /* all that the file has, in order of appearance */
     int64_t *nword, *ntag;             /* how often */
@@ -126,7 +124,7 @@ static void put_sentences(Load *l, const Sentences *s, const Field *lengths,
                           const Field *label) {
     const Field *x = l->set->field;
     const int32_t *word = translate(l, s->words, l->vocab->tokens, WORD_UNKNOWN);
-    const int32_t *tag = label ? translate(l, s->tags, l->vocab->tags, NO_LABEL) : NULL;
+    const int32_t *tag = label ? translate(l, s->tags, l->vocab->tags, -1) : NULL;
     int64_t e = 0;
     for (int i = 0, at = 0; i < s->nend; i++)
         for (int n; at < s->end[i]; at += n, e++) {
@@ -134,7 +132,7 @@ static void put_sentences(Load *l, const Sentences *s, const Field *lengths,
             int32_t length = n, same[] = {0};
             put_row(x, e, s->word + at, word, n, WORD_PAD);
             if (label)
-                put_row(label, e, s->tag + at, tag, n, NO_LABEL);
+                put_row(label, e, s->tag + at, tag, n, (int32_t)label->tensor->ignored);
             if (lengths)
                 put_row(lengths, e, same, &length, 1, 0);
         }
@@ -158,6 +156,9 @@ static bool find_fields(Load *l, Field **lengths, Field **label) {
         return diag_error(load_key(l, "tagged"), "tagged sentences fill an input of words, one "
                           "of a single length where there is a second, and one label; the "
                           "model has %d inputs and %d labels", s->ninput, nlabel);
+    if (*label && !(*label)->tensor->ignores)
+        return diag_error((*label)->tensor->loc, "tagged sentences need labels that do not count, "
+                          "behind a sentence's end: {cross_entropy: {ignore_index: -1}}");
     return !*label || (*label)->count == x->count ||
            diag_error((*label)->tensor->loc, "label '%s' is %s, expected a tag for each of the "
                       "%lld words of input '%s'", (*label)->tensor->name,

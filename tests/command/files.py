@@ -49,6 +49,41 @@ train: {loss: cross_entropy, batch: 4, epochs: 1}
 """
 ROWS = "a,b,y\n" + "".join("%g,%g,%g\n" % (i % 7, i % 5, (i % 7) - 2 * (i % 5)) for i in range(50))
 
+TEXT = """kiln: 1
+name: text
+data: {train: {text: corpus.txt}, valid: last 20%}
+model:
+  inputs: {t: {shape: [5], dtype: i32}}
+  layers: [embedding: {size: 12, dim: 4}, rnn: 6, linear: {units: 12, name: next}]
+  outputs: {next: {as: softmax}}
+train: {loss: cross_entropy, batch: 8, steps: 20, metrics: [accuracy]}
+"""
+TAGGED = """kiln: 1
+name: tagged
+data: {train: {tagged: tagged.txt}}
+model:
+  inputs: {t: {shape: [4], dtype: i32}}
+  layers: [embedding: {size: 12, dim: 4}, rnn: 6, linear: {units: 3, name: tag}]
+train: {loss: {cross_entropy: {ignore_index: -1}}, batch: 8, epochs: 2, metrics: [accuracy]}
+"""
+WINDOWS = """kiln: 1
+name: windows
+data: {train: tiny.csv, columns: [a, y], window: {past: 6, future: 2, of: y}, valid: last 30%}
+model:
+  inputs: {past: [6, 2]}
+  layers: [rnn: {units: 3, return: last}, linear: {units: 2, name: next}]
+train: {loss: mse, batch: 8, epochs: 2, metrics: [mae]}
+"""
+write("text.yaml", TEXT)
+write("tagged.yaml", TAGGED)
+write("windows.yaml", WINDOWS)
+write("corpus.txt", "to be or not to be\n" * 20)
+write("other.txt", "to be or not to be\nthat is it\n")
+write("none.txt", "")
+write("latin.txt", b"caf\xe9\n" * 20)
+write("tagged.txt", "the/at dog/nn runs/vb\nthe/at dog/nn\n" * 10)
+write("untagged.txt", "the/at dog\n")
+write("plain.txt", "the dog\n")
 write("tiny.yaml", MODEL % "0.01")
 write("diverges.yaml", (MODEL % "0.01").replace("adam: {lr: 0.01}", "sgd: {lr: 1e30}"))
 write("tiny.csv", ROWS)

@@ -125,9 +125,8 @@ static void refused(const char *set, const char *said) {
 }
 
 static void errors(void) {
-    refused("let={}", "it tells 10 classes, there are 11 tokens");
-    refused("model.inputs={t: {shape: [6, 2], dtype: i32}}", "no row of whole numbers");
-    refused("model.outputs=[rnn, next]", "several inputs or outputs");
+    refused("train.batch=4", "it tells 10 classes, there are 11 tokens");
+    refused("model.outputs={next: next, same: next}", "several inputs or outputs");
 }
 
 static const UnitTest tests[] = {

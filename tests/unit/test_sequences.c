@@ -25,7 +25,7 @@ static const char tagger[] =
     "model:\n"
     "  inputs: {words: {shape: [3], dtype: i32}}\n"
     "  layers: [embedding: {size: 6, dim: 3}, linear: {units: 3, name: tag}]\n"
-    "train: {loss: cross_entropy}\n";
+    "train: {loss: {cross_entropy: {ignore_index: -1}}}\n";
 
 static const Data *open_data(Folder *f, const char *text, int nset, const char *const *set) {
     Data *data = NEW(f->arena, 1, Data);
@@ -268,7 +268,7 @@ static void tagged_lengths(void) {
         "model.inputs={words: {shape: [3], dtype: i32}, length: {shape: [1], dtype: i32}}",
         "model.layers=[{embedding: {from: words, size: 6, dim: 3, name: e}}, {linear: {units: 3, "
         "name: tag}}, {cast_f32: {from: length, name: n}}]",
-        "model.outputs={tag: tag, n: n}", "train.loss={cross_entropy: {of: tag}}"};
+        "model.outputs={tag: tag, n: n}", "train.loss={cross_entropy: {of: tag, ignore_index: -1}}"};
     folder_text(f, "d.txt", sentences);
     const Data *d = open_data(f, tagger, 4, set);
     const int32_t length[] = {3, 3, 1, 2};
@@ -278,6 +278,8 @@ static void tagged_lengths(void) {
 }
 
 static void tagged_errors(void) {
+    fails(tagger, "d.txt", "the/at\n", "train.loss=cross_entropy",
+          "tagged sentences need labels that do not count");
     fails(tagger, "d.txt", "\n \n", NULL, "d.txt: error: there are no words in it");
     fails(tagger, "d.txt", "the/at\n dog runs/vb\n", NULL,
           "d.txt:2:2: error: got 'dog', expected a word, a slash and its tag");
