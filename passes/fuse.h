@@ -7,4 +7,10 @@
 bool fuse_plain(const Node *n);        /* store[d] is free index d, in order */
 bool fuse_contraction(const Node *n);  /* a serial sum: `tile` wants it in a nest alone */
 
+/* Does the equation read slot in a subscript or a guard? Such reads stay. */
+bool fuse_as_index(const Eq *e, int slot);
+/* e with the map p, its operand `slot`, computed in place of its reads; sources of both. */
+void fuse_substitute(Graph *g, const Node *p, int slot, Eq *e, Ref *src, int *nsrc);
+bool fuse_moves(const Expr *e);        /* nothing is computed */
+
 #endif

@@ -28,7 +28,7 @@ static void count_calls(const Expr *e, void *user) {
     *(int *)user += e->kind == X_CALL;
 }
 
-static bool moves_only(const Expr *e) {
+bool fuse_moves(const Expr *e) {
     int calls = 0;
     x_visit(e, count_calls, &calls);
     return calls == 0;
@@ -59,7 +59,7 @@ static void count_reads(const Expr *e, void *user) {
 static bool worthwhile(const Node *p, const Node *c, int slot, int uses) {
     if (p->kind != N_EQ || p->nres != 1 || p->eq->fold != FOLD_NONE || !fuse_plain(p))
         return false;
-    if (moves_only(p->eq->body)) {
+    if (fuse_moves(p->eq->body)) {
         bool bare = p->eq->body->kind == X_READ || p->eq->body->kind == X_NUM;
         return bare || (!fuse_contraction(c) && !c->eq->scatter);
     }
@@ -111,7 +111,7 @@ static void indexed(const Expr *e, void *user) {
         r->reads += ix_has(e->cond.cmp[i].e, r->slot);
 }
 
-static bool as_index(const Eq *e, int slot) {
+bool fuse_as_index(const Eq *e, int slot) {
     Reads r = {slot, 0};
     x_visit(e->body, indexed, &r);
     for (int d = 0; d < e->nout; d++)
@@ -120,7 +120,7 @@ static bool as_index(const Eq *e, int slot) {
 }
 
 /* c with p computed in place of its reads; sources of both. */
-static void substitute(Graph *g, const Node *p, int slot, Eq *e, Ref *src, int *nsrc) {
+void fuse_substitute(Graph *g, const Node *p, int slot, Eq *e, Ref *src, int *nsrc) {
     int *shift = NEW(g->arena, p->nsrc + 1, int);
     Into in = {p, slot, *nsrc, shift};
     for (int s = 0; s < p->nsrc; s++) {
@@ -145,8 +145,8 @@ static Node *inlined(Graph *g, const Node *n, Node *const *map, const int *uses)
         Node c = *n;
         c.eq = e;
         if (nsrc + p->nsrc <= MAX_SRC && worthwhile(p, &c, s, uses[n->src[s].node->id]) &&
-            !as_index(e, s))
-            substitute(g, p, s, e, src, &nsrc);
+            !fuse_as_index(e, s))
+            fuse_substitute(g, p, s, e, src, &nsrc);
     }
     g->origin = n->origin;
     return graph_eq(g, e, &n->types[0], nsrc, src).node;

@@ -68,6 +68,19 @@ bool passes_run(Module *m, const PassOptions *o);
 void graph_gradient(Graph *g, int ny, const Ref *y, const Ref *seed, int nwrt,
                     const Ref *wrt, Ref *grad);
 
+/* Streaming (stream.c): from the graph of a whole sequence to that of its next steps. What
+ * is kept from call to call are leaves N_STATE and results TO_STATE; zeros start it. */
+typedef struct {
+    Loc loc;                           /* where nothing better is known */
+    int axis;                          /* time among an input's dims but for the batch ... */
+    int64_t time;                      /* ... if it has this extent, else the first that has */
+    int64_t steps;                     /* of a call */
+    int64_t limit;                     /* out: most steps in all; 0: any number */
+    int nslot;
+    Slot *slot;                        /* out: the state, names and types */
+} Stream;
+Graph *graph_stream(const Graph *whole, Stream *s);         /* NULL: errors reported */
+
 /* Offsets for buffers with lifetimes (plan_offsets.c), used by `plan` and tested on its own. */
 typedef struct { int64_t lower, upper, size, offset; } Life; /* lives in [lower, upper) */
 /* Best of greedy-by-size and best-fit; returns the arena's size. */
