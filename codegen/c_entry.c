@@ -58,13 +58,14 @@ static const char *turn(Emit *e, int depth) {
  * taken; else the C type counts. */
 static const char *place(Emit *e, const Args *a, const Place *p, const Buf *b, int depth) {
     static const char *const base[] = {[AT_ARENA] = "arena", [AT_PARAM] = "params",
-                                       [AT_GRAD] = "grads", [AT_STATE] = "state"};
+                                       [AT_GRAD] = "grads", [AT_STATE] = "state",
+                                       [AT_STREAM] = "stream"};
     const char *type = c_pointer(e, b, false), *at, *step = "";
     int64_t rest = p->offset;
     if (p->stride && depth)
         step = arena_printf(e->arena, " + %s * %lld", turn(e, depth), (long long)p->stride);
     switch (p->space) {
-    case AT_ARENA: case AT_PARAM: case AT_GRAD: case AT_STATE:
+    case AT_ARENA: case AT_PARAM: case AT_GRAD: case AT_STATE: case AT_STREAM:
         return arena_printf(e->arena, "(%s)(%s + %lld%s)", type, base[p->space],
                             (long long)rest, step);
     case AT_CONST:
@@ -160,7 +161,7 @@ static void null_checks(Emit *e, const Entry *n, const Args *a, const bool uses[
         text_printf(&t, " || %s == NULL", a->in[i]);
     for (int i = 0; i < n->nout; i++)
         text_printf(&t, " || %s == NULL", a->out[i]);
-    for (int s = AT_ARENA; s <= AT_STATE; s++)
+    for (int s = AT_ARENA; s <= AT_STREAM; s++)
         if (uses[s])
             text_printf(&t, " || ctx->%s == NULL", block[s]);
     c_line(e, "%s)", t.s);
@@ -195,9 +196,14 @@ static void range_check(Emit *e, const Slot *s, const char *name) {
     text_free(&c);
 }
 
+static void stream_check(Emit *e, const Slot *s) {
+    range_check(e, s, arena_printf(e->arena, "((const %s *)(stream + %lld))",
+                                   dtype_info[s->type.dtype].ctype, (long long)s->offset));
+}
+
 /* Base pointers of the blocks: what only reads them is const. */
 static void bases(Emit *e, const bool uses[], const char *const block[]) {
-    for (int s = AT_ARENA; s <= AT_STATE; s++)
+    for (int s = AT_ARENA; s <= AT_STREAM; s++)
         if (uses[s])
             c_line(e, "unsigned char *const %s = (unsigned char *)ctx->%s;", block[s], block[s]);
 }
@@ -212,7 +218,8 @@ static bool uses_batch(Emit *e, const Entry *n) {
 
 static void entry(Emit *e, const Entry *n, const char *head, bool checks) {
     static const char *const block[] = {[AT_ARENA] = "arena", [AT_PARAM] = "params",
-                                        [AT_GRAD] = "grads", [AT_STATE] = "state"};
+                                        [AT_GRAD] = "grads", [AT_STATE] = "state",
+                                        [AT_STREAM] = "stream"};
     bool uses[AT_OUTPUT + 1] = {0};
     Args a = arguments(e, n);
     touched(e, n, uses);
@@ -228,6 +235,8 @@ static void entry(Emit *e, const Entry *n, const char *head, bool checks) {
     if (!checks && !uses_batch(e, n))
         c_line(e, "(void)n;");
     bases(e, uses, block);
+    for (int i = 0; checks && n->stream && i < e->program->stream.n; i++)
+        stream_check(e, &e->program->stream.slot[i]);
     calls(e, &a, n);
     if (checks && n->judged)
         c_line(e, "return *%s - *%s == 0 ? 0 : 3;", a.out[n->judged - 1], a.out[n->judged - 1]);

@@ -62,6 +62,8 @@ static void sizes(Emit *e) {
     size(e, "PARAMS", p->param.bytes, "what is trained");
     size(e, "GRADS", p->grad.bytes, "gradients");
     size(e, "STATE", p->state.bytes, "statistics, optimizer");
+    if (p->stream.n)
+        size(e, "STREAM", p->stream.bytes, "what a stream keeps from call to call");
     text_printf(e->out, "#define %s_ARENA_BYTES(threads) "
                 "((size_t)%lld + (size_t)(threads) * (size_t)%lld)\n\n", e->upper,
                 (long long)program_planned(p), (long long)program_scratch(p));
@@ -97,7 +99,7 @@ static void context(Emit *e) {
         "/* One caller's state. Zero it, set the blocks that its entries use, call %s_init.\n"
         " * A ctx serves one call at a time; several of them may run side by side. */\n"
         "typedef struct %s_ctx {\n"
-        "    void *params, *grads, *state, *arena;\n"
+        "    void *params, *grads, *state, *stream, *arena;\n"
         "    /* Runs fn(arg, 0) .. fn(arg, parts - 1), in any order; NULL: serial. */\n"
         "    void (*parallel)(void *pool, int parts, void (*fn)(void *arg, int part),\n"
         "                     void *arg);\n"

@@ -92,6 +92,11 @@ static int check(const Program *p, const Entry *entry, const void *ctx, int n,
     for (int i = 0; i < entry->nin; i++)
         if (!in_range(&p->input.slot[entry->in[i]], n, in[i]))
             return 2;
+    const KilnCtx *c = ctx;
+    for (int i = 0; entry->stream && i < p->stream.n; i++)
+        if (!c->stream ||
+            !in_range(&p->stream.slot[i], n, (const char *)c->stream + p->stream.slot[i].offset))
+            return c->stream ? 2 : 1;
     return 0;
 }
 
@@ -135,6 +140,7 @@ void *exec_ctx_new(Arena *a, const Program *p, int threads) {
     c->params = block_new(a, p->param.bytes);
     c->grads = block_new(a, p->grad.bytes);
     c->state = block_new(a, p->state.bytes);
+    c->stream = block_new(a, p->stream.bytes);
     c->arena = block_new(a, program_planned(p) + threads * program_scratch(p));
     c->threads = threads;
     for (int i = 0; i < p->value.n; i++) {

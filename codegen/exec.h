@@ -9,7 +9,7 @@
  * (program->value, each at its offset from the end of this struct). The emitted header
  * declares the same fields. `rng`, `step` ... are values like any other. */
 typedef struct KilnCtx {
-    void *params, *grads, *state, *arena;
+    void *params, *grads, *state, *stream, *arena;
     void (*parallel)(void *pool, int parts, void (*fn)(void *arg, int part), void *arg);
     void *pool;
     int threads;                       /* parts to split into; at least 1 */

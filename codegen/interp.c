@@ -50,6 +50,7 @@ static Memory block(const Job *j, const Place *p) {
     case AT_PARAM: return (Memory){j->ctx->params, g->param.bytes};
     case AT_GRAD:  return (Memory){j->ctx->grads, g->grad.bytes};
     case AT_STATE: return (Memory){j->ctx->state, g->state.bytes};
+    case AT_STREAM: return (Memory){j->ctx->stream, g->stream.bytes};
     case AT_CONST: return (Memory){(unsigned char *)(uintptr_t)g->const_data, g->constant.bytes};
     case AT_VALUE: return (Memory){(unsigned char *)(j->ctx + 1), g->value.bytes};
     case AT_INPUT:

@@ -123,6 +123,7 @@ static void prepare(Job *j) {
     j->base[AT_PARAM] = field(j, offsetof(KilnCtx, params), e->ptr);
     j->base[AT_GRAD] = field(j, offsetof(KilnCtx, grads), e->ptr);
     j->base[AT_STATE] = field(j, offsetof(KilnCtx, state), e->ptr);
+    j->base[AT_STREAM] = field(j, offsetof(KilnCtx, stream), e->ptr);
     j->base[AT_ARENA] = field(j, offsetof(KilnCtx, arena), e->ptr);
     j->base[AT_VALUE] = offset(e, j->ctx, ll_i64(e, sizeof(KilnCtx)));
     j->base[AT_CONST] = address(e, e->program->const_data);

@@ -36,6 +36,7 @@ struct Build {
     int errors;                        /* reported before this model */
     /* the graph being built */
     Mode mode;
+    int64_t max;                       /* extent of time in place of the input's; 0: that */
     Graph *g;
     ModelGraph *out;
     int nparam, nstate, nstandardize, nout;    /* length of the lists in `out` */

@@ -30,6 +30,9 @@ static bool input_type(Build *b, Tree *t, Type *type) {
         type->dim[0] = (Dim){b->m->batch, true};
     for (int i = 0; i < shape->n; i++)
         type->dim[i + batch].n = shape->item[i];
+    int time = b->max ? model_time(b->m, type) : -1;
+    if (time >= 0)
+        type->dim[time].n = b->max;
     dtype_parse(m.word[0].word, strlen(m.word[0].word), &type->dtype);
     return type_count(type, &count) ||
            diag_error(t->loc, "%s: %s is too large", m.where, type_text(b->arena, type));

@@ -102,7 +102,7 @@ static bool build_graph(Build *b, const char *entry, Mode mode) {
     x = build_layers(b, &top, layers, x);
     bool ok = !b->failed && build_outputs(b, tree_find(model, "outputs"), x);
     ok = ok && (!b->declare || all_used(b));
-    return ok && (!m->set.train.given || build_loss(b));
+    return ok && (!m->set.train.given || b->max || build_loss(b));
 }
 
 static void choose_batch(Model *m, const ModelOptions *o) {
@@ -135,6 +135,27 @@ Model *model_load(Arena *a, Diag *d, const ModelOptions *o) {
     m->random = model_graph(m, "sample", MODE_SAMPLE) && b->rng.node;
     model_graph(m, "grad", MODE_TRAIN);
     return m;
+}
+
+int model_time(const Model *m, const Type *t) {
+    const Type *first = &m->input.item[0].type;
+    int axis = (int)m->set.deploy.axis, of = axis + (first->rank && first->dim[0].batch);
+    int batch = t->rank && t->dim[0].batch;
+    if (of >= first->rank)
+        return -1;
+    if (axis + batch < t->rank && t->dim[axis + batch].n == first->dim[of].n)
+        return axis + batch;
+    for (int d = batch; d < t->rank; d++)
+        if (t->dim[d].n == first->dim[of].n)
+            return d;
+    return -1;
+}
+
+ModelGraph *model_stretched(Model *m, const char *entry, int64_t steps) {
+    m->build->max = steps;
+    bool ok = build_graph(m->build, entry, MODE_EVAL);
+    m->build->max = 0;
+    return ok ? m->build->out : NULL;
 }
 
 ModelGraph *model_graph(Model *m, const char *entry, Mode mode) {

@@ -55,7 +55,12 @@ typedef struct Settings {
         Words metrics;                 /* "accuracy", "mae", "mse" */
     } train;
     struct { int64_t samples; Words report; } predict;
-    struct { bool stream; } deploy;
+    struct {
+        bool stream;                   /* an entry that takes the sequence step by step */
+        int64_t chunk;                 /* steps of a call */
+        int64_t max;                   /* steps that are kept at most; 0: the input's */
+        int64_t axis;                  /* of the first input: time */
+    } deploy;
 } Settings;
 
 /* A tensor of the model's interface or memory, in the order of first use. */
@@ -141,6 +146,12 @@ typedef struct {
     Ref *standardize;                  /* inputs of the standardize layers */
 } ModelGraph;
 ModelGraph *model_graph(Model *m, const char *entry, Mode mode);
+
+/* The dim of an input of this type that is time, as deploy.stream says; -1: none. */
+int model_time(const Model *m, const Type *t);
+/* The same graph in MODE_EVAL for a sequence of so many steps, without a loss. NULL, and
+ * errors, where the model does not allow that. */
+ModelGraph *model_stretched(Model *m, const char *entry, int64_t steps);
 
 /* The entry `init`: every parameter and state (TO_PARAM, TO_STATE) from `rng`. */
 Graph *model_init(Model *m);

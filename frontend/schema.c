@@ -293,7 +293,6 @@ static bool rules_hold(const Tree *root, const Settings *set) {
     const Tree *valid = at_path(root, "data", "valid");
     const Tree *steps = at_path(root, "train", "steps");
     const Tree *epochs = at_path(root, "train", "epochs");
-    const Tree *stream = at_path(root, "deploy", "stream");
     const DataFiles *v = &set->data.valid;
     if (set->version != 1)
         return diag_error(tree_find(root, "kiln")->loc,
@@ -311,10 +310,6 @@ static bool rules_hold(const Tree *root, const Settings *set) {
     if (set->train.nesterov && set->train.momentum == 0)
         ok = diag_error(at_path(root, "train", "optimizer")->loc,
                         "train.optimizer.sgd: nesterov needs a momentum");
-    if (set->deploy.stream)
-        ok = diag_error(stream->loc,
-                        "deploy.stream: the model has no recurrent layer, so "
-                        "there is nothing to stream");
     return stop_is_measured(root, set) && ok;
 }
 

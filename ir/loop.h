@@ -83,7 +83,7 @@ const Target *target_find(const char *name);       /* "native" too; NULL if unkn
 
 /* Where a kernel's argument lives. */
 typedef enum {
-    AT_ARENA, AT_PARAM, AT_GRAD, AT_STATE, AT_CONST, AT_VALUE,  /* offset in bytes */
+    AT_ARENA, AT_PARAM, AT_GRAD, AT_STATE, AT_STREAM, AT_CONST, AT_VALUE, /* offset in bytes */
     AT_INPUT, AT_OUTPUT                /* index of the entry's argument, offset in bytes */
 } Space;
 typedef struct { Space space; int index; int64_t offset; int64_t stride; } Place;
@@ -101,8 +101,8 @@ typedef struct {                       /* a named tensor in a block or argument 
     const char *name;
     Type type;
     int64_t offset;                    /* bytes in its block */
-    int64_t lo, hi;                    /* integer inputs: accepted values lo..hi-1, else
-                                          status 2; lo == hi: any */
+    int64_t lo, hi;                    /* integer inputs, and the stream's: accepted values
+                                          lo..hi-1, else status 2; lo == hi: any */
     double init;                       /* values: preset */
 } Slot;
 typedef struct { int n; Slot *slot; int64_t bytes; } Block;
@@ -119,6 +119,7 @@ typedef struct {
     bool training;
     int judged;                        /* output, counted from 1: where it is not finite the
                                           status is 3; 0: none */
+    bool stream;                       /* goes on where its last call ended */
 } Entry;
 
 typedef struct Program {
@@ -131,6 +132,7 @@ typedef struct Program {
     int64_t batch;
     Block input;                       /* all inputs of all entries; offsets unused */
     Block param, grad, state, value, constant;
+    Block stream;                      /* what `stream` keeps from call to call */
     const unsigned char *const_data;   /* constant.bytes of them */
     int nkernel;
     Kernel **kernel;

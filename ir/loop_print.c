@@ -191,6 +191,7 @@ void loop_print(Text *out, const Kernel *k) {
 
 static const char *const space_name[] = {
     [AT_ARENA] = "arena", [AT_PARAM] = "param", [AT_GRAD] = "grad", [AT_STATE] = "state",
+    [AT_STREAM] = "stream",
     [AT_CONST] = "const", [AT_VALUE] = "value", [AT_INPUT] = "input", [AT_OUTPUT] = "output",
 };
 
@@ -272,6 +273,7 @@ void program_print(Text *out, const Program *p) {
     print_block(out, "param", &p->param);
     print_block(out, "grad", &p->grad);
     print_block(out, "state", &p->state);
+    print_block(out, "stream", &p->stream);
     print_block(out, "value", &p->value);
     print_block(out, "const", &p->constant);
     for (int i = 0; i < p->nentry; i++)

@@ -9,6 +9,7 @@ typedef struct {
     int judged;                        /* as Entry's */
     int nin;
     const int *in;                     /* its inputs, by number in module->input, in order */
+    bool stream;                       /* its state is the stream's */
 } EntryInfo;
 
 typedef struct Module {
@@ -26,6 +27,7 @@ typedef struct Module {
     Graph **graph;                     /* one for each entry */
     EntryInfo *info;                   /* beside graph */
     Block param, state, value, input;  /* declared by the front end, in order */
+    Block stream;                      /* what the entry `stream` keeps from call to call */
     struct Schedule *schedule;         /* from `lower` on: each graph's launches */
     Program *program;                  /* from `plan` on */
     const char *pass;                  /* running now, for crash reports */
@@ -72,9 +74,11 @@ void graph_gradient(Graph *g, int ny, const Ref *y, const Ref *seed, int nwrt,
  * is kept from call to call are leaves N_STATE and results TO_STATE; zeros start it. */
 typedef struct {
     Loc loc;                           /* where nothing better is known */
-    int axis;                          /* time among an input's dims but for the batch ... */
-    int64_t time;                      /* ... if it has this extent, else the first that has */
+    int64_t time;                      /* steps of the whole sequence */
     int64_t steps;                     /* of a call */
+    int ninput;                        /* the inputs that run with time, and along which dim */
+    const char *const *input;
+    const int *dim;
     int64_t limit;                     /* out: most steps in all; 0: any number */
     int nslot;
     Slot *slot;                        /* out: the state, names and types */

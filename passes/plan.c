@@ -60,7 +60,14 @@ static Value *touch(Plan *pl, Ref r, int at) {
 
 /* The block of a space, by number. */
 static const Block *block_of(const Module *m, Space space) {
-    return space == AT_PARAM ? &m->param : space == AT_STATE ? &m->state : &m->value;
+    switch (space) {
+    case AT_PARAM:  return &m->param;
+    case AT_STATE:  return &m->state;
+    case AT_STREAM: return &m->stream;
+    case AT_VALUE:  return &m->value;
+    case AT_ARENA: case AT_GRAD: case AT_CONST: case AT_INPUT: case AT_OUTPUT: break;
+    }
+    bug("a space of slots %d", space);
 }
 
 static void index_slots(Plan *pl, Space space) {
@@ -75,6 +82,12 @@ static Place slot_place(const Plan *pl, Space space, const char *name) {
     if (i < 0)
         bug("no slot '%s'", name);
     return (Place){.space = space, .offset = block_of(pl->m, block)->slot[i].offset};
+}
+
+/* What a stream keeps has a block of its own; it reads the model's state too. */
+static Space state_space(const Plan *pl, const char *name) {
+    bool own = map_get(&pl->slot, strs_z(pl->m->strs, name), AT_STREAM) >= 0;
+    return own && pl->info->stream ? AT_STREAM : AT_STATE;
 }
 
 static int64_t constant_at(Plan *pl, const Node *n) {
@@ -108,7 +121,7 @@ static bool leaf_place(Plan *pl, const Node *n, Place *out) {
     switch (n->kind) {
     case N_INPUT: *out = (Place){.space = AT_INPUT, .index = input_number(pl, n->name)}; return true;
     case N_PARAM: *out = slot_place(pl, AT_PARAM, n->name); return true;
-    case N_STATE: *out = slot_place(pl, AT_STATE, n->name); return true;
+    case N_STATE: *out = slot_place(pl, state_space(pl, n->name), n->name); return true;
     case N_VALUE: *out = slot_place(pl, AT_VALUE, n->name); return true;
     case N_CONST: *out = (Place){.space = AT_CONST, .offset = constant_at(pl, n)}; return true;
     case N_EQ: case N_SCAN: case N_ARGSORT: return false;
@@ -218,7 +231,7 @@ static Place result_place(Plan *pl, const Result *r, int output) {
     switch (r->to) {
     case TO_OUTPUT: return (Place){.space = AT_OUTPUT, .index = output};
     case TO_PARAM:  return slot_place(pl, AT_PARAM, r->name);
-    case TO_STATE:  return slot_place(pl, AT_STATE, r->name);
+    case TO_STATE:  return slot_place(pl, state_space(pl, r->name), r->name);
     case TO_GRAD:   return slot_place(pl, AT_GRAD, r->name);
     }
     bug("result of kind %d", r->to);
@@ -395,6 +408,7 @@ static void plan_entry(Module *m, int i, Entry *e) {
     e->name = pl.g->name;
     e->training = pl.info->training;
     e->judged = pl.info->judged;
+    e->stream = pl.info->stream;
     e->nin = pl.info->nin;
     e->in = NEW(m->arena, e->nin, int);
     memcpy(e->in, pl.info->in, (size_t)e->nin * sizeof *e->in);
@@ -405,6 +419,7 @@ static void plan_entry(Module *m, int i, Entry *e) {
         }
     index_slots(&pl, AT_PARAM);
     index_slots(&pl, AT_STATE);
+    index_slots(&pl, AT_STREAM);
     index_slots(&pl, AT_VALUE);
     collect(&pl);
     place_results(&pl);
@@ -418,7 +433,7 @@ bool pass_plan(Module *m) {
     *p = (Program){.arena = m->arena, .pool = m->pool, .strs = m->strs, .name = m->name,
                    .target = m->target, .strict = m->strict, .batch = m->batch,
                    .input = m->input, .param = m->param,
-                   .state = m->state, .value = m->value};
+                   .state = m->state, .stream = m->stream, .value = m->value};
     for (int i = 0; i < m->ngraph; i++)
         for (int r = 0; r < m->graph[i]->nresult; r++)
             if (m->graph[i]->result[r].to == TO_GRAD)

@@ -1,7 +1,8 @@
 /* Which dims of which tensors run with time. */
 #include "passes/stream.h"
 
-#include "ir/scan.h"
+#include <string.h>
+
 #include "passes/scan.h"
 
 Flow *stream_flow(const Streamer *s, Ref r) {
@@ -70,13 +71,10 @@ static uint32_t eq_time(const Streamer *s, const Node *n) {
     return time;
 }
 
-static uint32_t input_time(const Stream *spec, const Type *t) {
-    int first = t->rank && t->dim[0].batch, axis = first + spec->axis;
-    if (axis < t->rank && t->dim[axis].n == spec->time)
-        return 1u << axis;
-    for (int d = first; d < t->rank; d++)
-        if (t->dim[d].n == spec->time)
-            return 1u << d;
+static uint32_t input_time(const Stream *spec, const char *name) {
+    for (int i = 0; i < spec->ninput; i++)
+        if (strcmp(spec->input[i], name) == 0)
+            return 1u << spec->dim[i];
     return 0;
 }
 
@@ -89,7 +87,7 @@ static uint32_t scan_time(const Streamer *s, const Node *n, int res) {
 
 static uint32_t time_of(const Streamer *s, const Node *n, int res) {
     switch (n->kind) {
-    case N_INPUT:   return input_time(s->spec, n->types);
+    case N_INPUT:   return input_time(s->spec, n->name);
     case N_EQ:      return eq_time(s, n);
     case N_SCAN:    return scan_time(s, n, res);
     case N_ARGSORT: return stream_flow(s, n->src[0])->time;

@@ -122,7 +122,7 @@ static bool build(Compile *c, ProgramOptions *o) {
         find_rate(c);
     if (tool_weights(c->tool)) {
         if (!o->training)
-            o->only = "forward,sample"; /* nothing is left to be drawn by lot */
+            o->only = "forward,sample,stream"; /* nothing is left to be drawn by lot */
         if (!load(c, o))
             return false;
         c->program = c->session->program;
@@ -135,7 +135,7 @@ static bool build(Compile *c, ProgramOptions *o) {
 int command_compile(const Args *args) {
     Tool *t = tool_new(args);
     Compile c = {.tool = t};
-    ProgramOptions o = {.training = args->train};
+    ProgramOptions o = {.training = args->train, .stream = true};
     if (!args->out) {
         usage_error("compile: -o FOLDER is missing");
         return tool_usage(t);

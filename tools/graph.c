@@ -103,7 +103,8 @@ static const Graph *find(Tool *t, const char *entry, const ProgramOptions *o) {
     for (int i = 0; i < n; i++)
         if (strcmp(g[i]->name, entry) == 0)
             return graph_live(g[i]);
-    diag_error((Loc){t->model->source, 0, 0}, "the model has no entry '%s'", entry);
+    if (g)
+        diag_error((Loc){t->model->source, 0, 0}, "the model has no entry '%s'", entry);
     return NULL;
 }
 
@@ -126,7 +127,7 @@ int command_graph(const Args *args) {
     const char *entry = args->entry ? args->entry : "forward";
     bool training = strcmp(entry, "loss") == 0 || strcmp(entry, "grad") == 0 ||
                     strcmp(entry, "step") == 0;
-    ProgramOptions o = {.training = training};
+    ProgramOptions o = {.training = training, .stream = strcmp(entry, "stream") == 0};
     if (!tool_options(t, &o))
         return tool_usage(t);
     bool ok = tool_model(t, training, args->batch > 0 ? args->batch : 0);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "train/optimizer.h"
+#include "train/stream.h"
 
 typedef struct {
     Model *m;
@@ -11,6 +12,7 @@ typedef struct {
     Module mod;
     int *in;                           /* all inputs, then labels: numbers in mod.input */
     int ninput, nlabel;
+    bool failed;
 } Build;
 
 static void slot_add(Arena *a, Block *b, const char *name, const Type *t, double init,
@@ -83,7 +85,8 @@ static void add_entry(Build *b, Graph *g, bool training, int nin, int judged) {
     g->strict = b->m->strict;
     int n = mod->ngraph;
     PUSH(mod->arena, mod->graph, mod->ngraph) = g;
-    PUSH(mod->arena, mod->info, n) = (EntryInfo){training, judged, nin, b->in};
+    PUSH(mod->arena, mod->info, n) =
+        (EntryInfo){.training = training, .judged = judged, .nin = nin, .in = b->in};
 }
 
 static bool wanted(const Build *b, const char *name) {
@@ -124,6 +127,42 @@ static void build_forward(Build *b, const char *name, Mode mode) {
     ModelGraph g = *model_graph(b->m, name, mode);
     outputs(b, g.graph, b->o->raw ? g.raw : g.output);
     add_entry(b, g.graph, false, b->ninput, 0);
+}
+
+/* The inputs again, as a call of `stream` takes them. */
+static const int *step_inputs(Build *b, const Stream *s) {
+    int *in = NEW(b->mod.arena, b->ninput + 1, int);
+    for (int i = 0; i < b->ninput; i++) {
+        Slot from = b->mod.input.slot[i];
+        in[i] = i;
+        for (int k = 0; k < s->ninput; k++) {
+            if (strcmp(s->input[k], from.name))
+                continue;
+            in[i] = b->mod.input.n;
+            from.type.dim[s->dim[k]].n = s->steps;
+            block_add(b->mod.arena, &b->mod.input, from.name, &from.type, 0);
+            b->mod.input.slot[in[i]].lo = from.lo;
+            b->mod.input.slot[in[i]].hi = from.hi;
+        }
+    }
+    return in;
+}
+
+static void build_stream(Build *b) {
+    Stream s;
+    Graph *g = stream_graph(b->m, b->o->raw, &s);
+    if (!g) {
+        b->failed = true;
+        return;
+    }
+    for (int i = 0; i < s.nslot; i++) {
+        block_add(b->mod.arena, &b->mod.stream, s.slot[i].name, &s.slot[i].type, 0);
+        b->mod.stream.slot[i].hi = s.slot[i].hi;
+    }
+    add_entry(b, g, false, b->ninput, 0);
+    EntryInfo *info = &b->mod.info[b->mod.ngraph - 1];
+    info->stream = true;
+    info->in = step_inputs(b, &s);
 }
 
 static void judgements(Build *b, const ModelGraph *g) {
@@ -225,6 +264,7 @@ static void build_whole(Build *b) {
     Model *m = b->m;
     ModelGraph g = *model_graph(m, "grad", b->o->eval ? MODE_EVAL : MODE_TRAIN);
     bool upstream = b->o->upstream;
+    int first = b->mod.input.n;        /* of the upstreams */
     const Ref *y = b->o->raw ? g.raw : g.output;
     Ref *seed = upstream ? upstreams(b, &g, y) : NULL, *wrt = all_leaves(b, &g);
     Ref *grad = NEW(b->mod.arena, m->param.n + m->input.n + 1, Ref);
@@ -240,7 +280,7 @@ static void build_whole(Build *b) {
     int nextra = upstream ? m->output.n : b->nlabel;
     int *in = NEW(b->mod.arena, b->ninput + nextra + 1, int);
     for (int i = 0; i < b->ninput + nextra; i++)
-        in[i] = i < b->ninput || !upstream ? i : i + b->nlabel;
+        in[i] = i < b->ninput || !upstream ? i : first + i - b->ninput;
     add_entry(b, g.graph, true, b->ninput + nextra, upstream ? 0 : m->output.n + 1);
     b->mod.info[b->mod.ngraph - 1].in = in;
 }
@@ -263,6 +303,8 @@ static void build_entries(Build *b) {
         build_forward(b, "forward", o->train_forward ? MODE_TRAIN : MODE_EVAL);
     if (b->m->random && wanted(b, "sample"))
         build_forward(b, "sample", MODE_SAMPLE);
+    if (o->stream && b->m->set.deploy.stream && wanted(b, "stream"))
+        build_stream(b);
     if (o->upstream || (o->whole && o->training)) {
         if (wanted(b, "grad"))
             build_whole(b);
@@ -292,6 +334,8 @@ static Build *build_new(Arena *a, Model *m, const ProgramOptions *o) {
 
 Program *program_build(Arena *a, Model *m, const ProgramOptions *o) {
     Build *b = build_new(a, m, o);
+    if (b->failed)
+        return NULL;
     if (o->running)
         *o->running = &b->mod;
     bool ok = passes_run(&b->mod, &o->pass);
@@ -303,5 +347,5 @@ Program *program_build(Arena *a, Model *m, const ProgramOptions *o) {
 Graph **program_graphs(Arena *a, Model *m, const ProgramOptions *o, int *n) {
     const Build *b = build_new(a, m, o);
     *n = b->mod.ngraph;
-    return b->mod.graph;
+    return b->failed ? NULL : b->mod.graph;
 }

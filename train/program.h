@@ -14,6 +14,7 @@ typedef struct {
                                           "upstream.<output>" instead of the loss */
     bool whole;                        /* grad: outputs too, and gradients of all parameters
                                           and of floating inputs; implied by upstream */
+    bool stream;                       /* the entry `stream`, if the model has one */
     bool raw;                          /* outputs before `as` */
     bool eval;                         /* grad in evaluation mode */
     bool train_forward;                /* forward in training mode, with its new state */
@@ -23,8 +24,9 @@ typedef struct {
     PassOptions pass;
 } ProgramOptions;
 
-/* Entries in the order init, forward, sample, loss, grad, step, as far as the model has
- * them. forward: outputs. sample: outputs with dropout on. loss: "loss", then a metric
+/* Entries in the order init, forward, sample, stream, loss, grad, step, as far as the model
+ * has them. forward: outputs. sample: outputs with dropout on. stream: outputs of the next
+ * steps; input and outputs have as many of them as deploy.stream.chunk says. loss: "loss", then a metric
  * each. grad: "loss" and TO_GRAD of every trainable parameter; whole: outputs, and
  * "grad.<input>" for floating inputs. step: as loss; parameters and state are updated.
  * Values: rng u32[4], lr f32. State: the model's, then the optimizer's
