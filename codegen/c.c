@@ -149,6 +149,8 @@ void emit_c_source(Text *out, const Program *p, const EmitC *o) {
         c_kernel(&e, p->kernel[i]);
     c_entries(&e);
     c_init(&e);
+    if (c_streams(p))
+        c_stream(&e);
     if (o->lr)
         text_printf(&body, "float %s_lr(uint32_t step) {\n%s}\n\n", e.prefix, o->lr);
     c_tables(&e);

@@ -83,6 +83,9 @@ const char *c_pointer(Emit *e, const Buf *b, bool restricted); /* "const float *
 void c_header(Emit *e);
 void c_entries(Emit *e);
 void c_init(Emit *e);
+bool c_streams(const Program *p);      /* has an entry that goes on */
+void c_stream_header(Emit *e);
+void c_stream(Emit *e);
 void c_constants(Emit *e);
 void c_weights(Emit *e);
 void c_tables(Emit *e);

@@ -34,7 +34,8 @@ static void prototypes(Emit *e) {
         if (strcmp(n->name, "init") == 0)
             continue;
         text_printf(e->out, "/* %s%s\n", c_safe(e, n->name),
-                    n->training ? ": works on training state" : "");
+                    n->training ? ": works on training state"
+                    : n->stream ? ": the next steps of a sequence" : "");
         for (int k = 0; k < n->nin; k++)
             argument(e, p->input.slot[n->in[k]].name, "in ", &p->input.slot[n->in[k]]);
         for (int k = 0; k < n->nout; k++)
@@ -62,7 +63,7 @@ static void sizes(Emit *e) {
     size(e, "PARAMS", p->param.bytes, "what is trained");
     size(e, "GRADS", p->grad.bytes, "gradients");
     size(e, "STATE", p->state.bytes, "statistics, optimizer");
-    if (p->stream.n)
+    if (c_streams(p))
         size(e, "STREAM", p->stream.bytes, "what a stream keeps from call to call");
     text_printf(e->out, "#define %s_ARENA_BYTES(threads) "
                 "((size_t)%lld + (size_t)(threads) * (size_t)%lld)\n\n", e->upper,
@@ -170,6 +171,8 @@ void c_header(Emit *e) {
         text_printf(e->out, "/* The model's learning rate at step 0, 1 ...: set ctx->lr to it. */\n"
                     "float %s_lr(uint32_t step);\n\n", e->prefix);
     prototypes(e);
+    if (c_streams(p))
+        c_stream_header(e);
     tables(e);
     text_printf(e->out, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }

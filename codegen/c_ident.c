@@ -29,7 +29,7 @@ static const char *const reserved[] = {
     "memset", "nullptr_t", "offsetof", "ptrdiff_t", "size_t", "strcmp", "unix", "arm",
     /* emitted code */
     "INLINE", "KERNEL", "RESTRICT", "args", "arena", "copy_tensor", "cpu_suffices", "ctx", "features", "fn", "from", "grads", "n",
-    "params", "parallel", "part", "parts", "pool", "run_init", "scratch", "seed", "state", "t", "threads",
+    "params", "parallel", "part", "parts", "pool", "run_init", "scratch", "seed", "state", "stream", "t", "threads",
     "to", "turns", "values",
 };
 

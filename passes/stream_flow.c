@@ -210,8 +210,7 @@ static void flow_scan(Streamer *s, const Node *n) {
         const Flow *f = stream_flow(s, n->src[k]);
         timed |= f->own >= 0;
         if (f->own >= 0 && f->shift)
-            stream_fault(s, n, "begins %lld steps off the sequence's first",
-                         (long long)(f->shift < 0 ? -f->shift : f->shift));
+            stream_fault(s, n, "does not begin with the sequence's first step");
     }
     for (int k = 0; k < n->nsrc && timed; k++)
         if (stream_flow(s, n->src[k])->late)
@@ -236,8 +235,9 @@ static void results(Streamer *s) {
         Ref r = s->old->result[i].ref;
         const Flow *f = stream_flow(s, r);
         if (f->own >= 0 && f->shift)
-            stream_fault(s, r.node, "gives an output that is %lld steps off the input",
-                         (long long)(f->shift < 0 ? -f->shift : f->shift));
+            stream_fault(s, r.node, "gives an output %lld step%s off the input",
+                         (long long)(f->shift < 0 ? -f->shift : f->shift),
+                         f->shift == 1 || f->shift == -1 ? "" : "s");
     }
 }
 

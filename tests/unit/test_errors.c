@@ -3,6 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "frontend/model.h"
 #include "tests/unit/unit.h"
+#include "train/program.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -112,7 +113,10 @@ static bool run_file(const char *path) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(text);
     char *bare = read_marks(text, &expected);
     ModelOptions o = {.path = path, .text = bare, .size = strlen(bare), .training = true};
-    bool ok = model_load(a, d, &o) == NULL;
+    Model *m = model_load(a, d, &o);
+    ProgramOptions p = {.stream = true};
+    int n;
+    bool ok = !m || !program_graphs(a, m, &p, &n);
     if (getenv("KILN_BLESS")) {
         bless(path, bare, &got);
     } else {
