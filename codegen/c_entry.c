@@ -59,7 +59,7 @@ static const char *turn(Emit *e, int depth) {
 static const char *place(Emit *e, const Args *a, const Place *p, const Buf *b, int depth) {
     static const char *const base[] = {[AT_ARENA] = "arena", [AT_PARAM] = "params",
                                        [AT_GRAD] = "grads", [AT_STATE] = "state",
-                                       [AT_STREAM] = "stream"};
+                                       [AT_STREAM] = "kept"};
     const char *type = c_pointer(e, b, false), *at, *step = "";
     int64_t rest = p->offset;
     if (p->stride && depth)
@@ -197,7 +197,7 @@ static void range_check(Emit *e, const Slot *s, const char *name) {
 }
 
 static void stream_check(Emit *e, const Slot *s) {
-    range_check(e, s, arena_printf(e->arena, "((const %s *)(stream + %lld))",
+    range_check(e, s, arena_printf(e->arena, "((const %s *)(kept + %lld))",
                                    dtype_info[s->type.dtype].ctype, (long long)s->offset));
 }
 
@@ -205,7 +205,8 @@ static void stream_check(Emit *e, const Slot *s) {
 static void bases(Emit *e, const bool uses[], const char *const block[]) {
     for (int s = AT_ARENA; s <= AT_STREAM; s++)
         if (uses[s])
-            c_line(e, "unsigned char *const %s = (unsigned char *)ctx->%s;", block[s], block[s]);
+            c_line(e, "unsigned char *const %s = (unsigned char *)ctx->%s;",
+                   s == AT_STREAM ? "kept" : block[s], block[s]);
 }
 
 static bool uses_batch(Emit *e, const Entry *n) {

@@ -28,8 +28,8 @@ static const char *const reserved[] = {
     "NULL", "errno", "i386", "linux", "main", "max_align_t", "memcmp", "memcpy", "memmove",
     "memset", "nullptr_t", "offsetof", "ptrdiff_t", "size_t", "strcmp", "unix", "arm",
     /* emitted code */
-    "INLINE", "KERNEL", "RESTRICT", "args", "arena", "copy_tensor", "cpu_suffices", "ctx", "features", "fn", "from", "grads", "n",
-    "params", "parallel", "part", "parts", "pool", "run_init", "scratch", "seed", "state", "stream", "t", "threads",
+    "INLINE", "KERNEL", "RESTRICT", "args", "arena", "copy_tensor", "cpu_suffices", "ctx", "features", "fn", "from", "grads", "kept", "n",
+    "params", "parallel", "part", "parts", "pool", "run_init", "scratch", "seed", "state", "t", "threads",
     "to", "turns", "values",
 };
 
