@@ -135,6 +135,11 @@ static bool unchanged(const Slots *s) {
 }
 
 Ref graph_eq(Graph *g, const Eq *e, const Type *result, int nsrc, const Ref *src) {
+    return graph_eq_in(g, (Band){0}, e, result, nsrc, src);
+}
+
+Ref graph_eq_in(Graph *g, Band band, const Eq *e, const Type *result, int nsrc,
+                const Ref *src) {
     Slots s = find_slots(g->arena, e, nsrc, src);
     const Ix *store[MAX_RANK];
     Eq renumbered = *e;
@@ -150,6 +155,7 @@ Ref graph_eq(Graph *g, const Eq *e, const Type *result, int nsrc, const Ref *src
     key.nsrc = s.nkept;
     key.src = s.kept;
     key.eq = &renumbered;
+    key.band = band;
     return (Ref){node_intern(g, &key, g->origin), 0};
 }
 
@@ -179,7 +185,7 @@ Node *graph_with(Graph *g, const Node *n, const Ref *src) {
     if (n->kind == N_EQ) {             /* sources may have become equal */
         const Origin *now = g->origin;
         g->origin = n->origin;
-        Node *r = graph_eq(g, n->eq, n->types, n->nsrc, src).node;
+        Node *r = graph_eq_in(g, n->band, n->eq, n->types, n->nsrc, src).node;
         g->origin = now;
         r->kernel = n->kernel;
         r->share = n->share;

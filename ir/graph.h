@@ -38,6 +38,15 @@ typedef struct {
     bool reverse;                      /* t runs from steps-1 down to 0 */
 } Scan;
 
+/* Nodes of one band are one kernel: nests of loops, one after the other, for each block of
+ * the last of `loops` leading free indices. What is computed again is a twin in another
+ * band. */
+typedef struct {
+    int id;                            /* 0: none */
+    int loops;
+    int64_t block;
+} Band;
+
 struct Node {
     NodeKind kind;
     uint32_t id;                       /* place in graph->node */
@@ -52,6 +61,7 @@ struct Node {
     const char *name;                  /* INPUT PARAM STATE VALUE, interned */
     const void *data;                  /* N_CONST: packed elements, row-major */
     const Origin *origin;
+    Band band;                         /* N_EQ; its id tells twins apart */
     /* set by passes */
     int kernel;                        /* fuse: kernel number in this graph, -1 before */
     int share;                         /* fuse: leading free loops shared with the node
@@ -88,6 +98,8 @@ Ref graph_number(Graph *g, DType t, double v);          /* rank-0 constant */
 /* Node from an equation; drops operands that are not read, merges equal ones, and numbers
  * the rest in the order of reading. */
 Ref graph_eq(Graph *g, const Eq *e, const Type *result, int nsrc, const Ref *src);
+Ref graph_eq_in(Graph *g, Band band, const Eq *e, const Type *result, int nsrc,
+                const Ref *src);       /* in a band */
 /* Several results: a scan; argsort. Result k is {node, k}. */
 Node *graph_scan(Graph *g, const Scan *s, int nsrc, const Ref *src);
 Ref graph_argsort(Graph *g, Ref x, bool descending);   /* stable */

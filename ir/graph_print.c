@@ -185,6 +185,9 @@ static void print_node(const Printer *p, const Node *n) {
         text_printf(p->out, i ? ", " : " : ");
         type_print(p->out, &n->types[i]);
     }
+    if (n->band.id)
+        text_printf(p->out, " band %d loops %d block %lld", n->band.id, n->band.loops,
+                    (long long)n->band.block);
     if (n->kernel >= 0)
         text_printf(p->out, " kernel %d share %d", n->kernel, n->share);
     print_origins(p->out, n->origin);

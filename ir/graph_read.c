@@ -147,6 +147,7 @@ typedef struct {
     const char *at, *types_at;         /* texts of the definition and of its types */
     Type *types;
     int ntypes;
+    Band band;
     int64_t kernel, share;
 } Tail;
 
@@ -180,6 +181,13 @@ static bool read_tail(Reader *r, Graph *g, Tail *t) {
             return false;
         PUSH(ps->arena, t->types, t->ntypes) = type;
     } while (parse_is(ps, ","));
+    if (parse_is(ps, "band")) {
+        t->band.id = (int)read_count(r);
+        parse_need(ps, "loops");
+        t->band.loops = (int)read_count(r);
+        parse_need(ps, "block");
+        t->band.block = read_count(r);
+    }
     t->kernel = -1;
     if (parse_is(ps, "kernel")) {
         t->kernel = read_count(r);
@@ -352,7 +360,7 @@ static Node *read_eq(Reader *r, Scope *s, Tail *t) {
         ps->failed = true;
         return NULL;
     }
-    return graph_eq(s->g, e, &found, n, src).node;
+    return graph_eq_in(s->g, t->band, e, &found, n, src).node;
 }
 
 static int read_refs(Reader *r, const Scope *s, const char *what, Ref **src, int *nsrc) {

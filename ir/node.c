@@ -32,7 +32,7 @@ static uint64_t hash_node(const Node *n) {
     for (int i = 0; i < n->nsrc; i++)
         h = hash_u64(hash_u64(h, n->src[i].node->id), (uint64_t)n->src[i].res);
     if (n->eq)
-        h = hash_eq(h, n->eq);
+        h = hash_u64(hash_eq(h, n->eq), (uint64_t)n->band.id);
     if (n->data)
         h = hash_bytes(n->data, (size_t)type_bytes(n->types), h);
     if (n->scan)
@@ -77,7 +77,7 @@ bool node_equal(const Node *a, const Node *b) {
     case N_INPUT: case N_PARAM: case N_STATE: case N_VALUE:
         return strcmp(a->name, b->name) == 0;
     case N_CONST: return memcmp(a->data, b->data, (size_t)type_bytes(a->types)) == 0;
-    case N_EQ:    return eq_equal(a->eq, b->eq);
+    case N_EQ:    return a->band.id == b->band.id && eq_equal(a->eq, b->eq);
     case N_SCAN:  return scan_equal(a->scan, b->scan);
     case N_ARGSORT: return true;
     }

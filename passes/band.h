@@ -1,0 +1,34 @@
+/* Bands: equations over large values that become one kernel, block by block of rows. What
+ * band.c (which equations may stand in one) and recompute.c (which do) share. */
+#ifndef KILN_PASSES_BAND_H
+#define KILN_PASSES_BAND_H
+
+#include "passes/fuse.h"
+
+/* A large value has more elements than the two tensors it is a product of, or is computed
+ * from such values point by point. Its rows run along the last dim; the indices of the
+ * other dims are the loops of its band, the last of them goes in blocks. */
+typedef enum {
+    ROLE_NONE,                         /* stands in no band */
+    ROLE_LARGE,                        /* a large value: computed where it is read */
+    ROLE_ROW,                          /* folds rows, or maps what was folded: one result
+                                          for each turn of the band's loops, or a row */
+    ROLE_SUM                           /* sums over the loop that goes in blocks */
+} Role;
+
+typedef struct {
+    Role role;
+    const Eq *eq;                      /* the band's loops in front; ROLE_SUM: all but one */
+    const Node *shape;                 /* the first large value of this shape */
+    int loops;
+} Member;
+
+/* What node n would be in a band; before: the same for all earlier nodes. */
+Member band_member(Module *m, const Node *n, const Member *before);
+/* Does n, in its form, read result r of an earlier member at its own place in the loops? */
+bool band_reads_own(const Member *n, const Member *source, int slot);
+bool band_same_shape(const Node *a, const Node *b);
+/* Turns of the blocked loop that are worked on together, for large values of this shape. */
+int64_t band_block(const Module *m, const Node *shape);
+
+#endif
