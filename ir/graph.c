@@ -189,6 +189,7 @@ Node *graph_with(Graph *g, const Node *n, const Ref *src) {
         g->origin = now;
         r->kernel = n->kernel;
         r->share = n->share;
+        r->nest = n->nest;
         return r;
     }
     return node_intern(g, &key, n->origin);

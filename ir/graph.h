@@ -45,6 +45,8 @@ typedef struct {
     int id;                            /* 0: none */
     int loops;
     int64_t block;
+    bool sums;                         /* the loop in blocks is the reduced index: a sum
+                                          that grows in memory from block to block */
 } Band;
 
 struct Node {
@@ -66,6 +68,7 @@ struct Node {
     int kernel;                        /* fuse: kernel number in this graph, -1 before */
     int share;                         /* fuse: leading free loops shared with the node
                                           before it in the kernel */
+    int nest;                          /* fuse: which of a band's nests, 0 first */
 };
 
 typedef struct {                       /* an entry's line: result -> output | slot */

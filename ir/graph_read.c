@@ -148,7 +148,7 @@ typedef struct {
     Type *types;
     int ntypes;
     Band band;
-    int64_t kernel, share;
+    int64_t kernel, share, nest;
 } Tail;
 
 static void read_origins(Reader *r, Graph *g, Loc loc) {
@@ -187,12 +187,14 @@ static bool read_tail(Reader *r, Graph *g, Tail *t) {
         t->band.loops = (int)read_count(r);
         parse_need(ps, "block");
         t->band.block = read_count(r);
+        t->band.sums = parse_is(ps, "sums");
     }
     t->kernel = -1;
     if (parse_is(ps, "kernel")) {
         t->kernel = read_count(r);
         parse_need(ps, "share");
         t->share = read_count(r);
+        t->nest = parse_is(ps, "nest") ? read_count(r) : 0;
     }
     read_origins(r, g, t->loc);
     return !ps->failed;
@@ -448,6 +450,7 @@ static bool read_definition(Reader *r, Scope *s) {
         return false;
     n->kernel = (int)t.kernel;
     n->share = (int)t.share;
+    n->nest = (int)t.nest;
     PUSH(r->ps.arena, s->known, s->nknown) = (Known){strs_put(r->strs, name, len), {n, 0}};
     return true;
 }

@@ -17,28 +17,47 @@ typedef struct {
     bool contraction;
 } Group;
 
+typedef struct { int n; Node **node; } Nodes;
+
 typedef struct {
     Module *m;
     Graph *g;
     int ngroup;
     Group *group;
-    int *seen, *entered, mark;         /* by node and group: in search number `mark` */
+    int *seen, mark;                   /* by node: visited in search number `mark` */
+    int *entered, *met;                /* by group and by band: the same */
+    int nband;
+    Nodes *band;                       /* by a band's id */
 } Fuse;
 
-/* Is there a path from a node outside group k back into it? */
+static bool reaches(Fuse *f, const Node *n, int k);
+
+static bool sources_reach(Fuse *f, const Node *n, int k) {
+    for (int s = 0; s < n->nsrc; s++)
+        if (reaches(f, n->src[s].node, k))
+            return true;
+    return false;
+}
+
+/* Is there a path from a node outside group k back into it? A band runs as one, with what
+ * is in no group yet; within a band its nests are the groups. */
 static bool reaches(Fuse *f, const Node *n, int k) {
+    int band = f->group[k].member[0]->band.id;
+    bool whole = n->band.id && !band;
     if (n->kernel == k)
         return true;
-    int *seen = n->kernel < 0 ? &f->seen[n->id] : &f->entered[n->kernel];
-    if (*seen == f->mark)
+    int *seen = whole ? &f->met[n->band.id] : n->kernel < 0 ? &f->seen[n->id]
+                                                            : &f->entered[n->kernel];
+    if (*seen == f->mark || (band && n->band.id != band))
         return false;
     *seen = f->mark;
-    const Group *own = n->kernel < 0 ? &(Group){1, {(Node *)(uintptr_t)n}, false}
-                                     : &f->group[n->kernel];
-    for (int i = 0; i < own->n; i++)
-        for (int s = 0; s < own->member[i]->nsrc; s++)
-            if (reaches(f, own->member[i]->src[s].node, k))
-                return true;
+    if (n->kernel < 0 && !whole)
+        return sources_reach(f, n, k);
+    int count = whole ? f->band[n->band.id].n : f->group[n->kernel].n;
+    Node *const *node = whole ? f->band[n->band.id].node : f->group[n->kernel].member;
+    for (int i = 0; i < count; i++)
+        if (sources_reach(f, node[i], k))
+            return true;
     return false;
 }
 
@@ -77,7 +96,8 @@ static bool read_fits(const Node *m, int c, const Ix *const *sub) {
         if (d >= c)
             local *= m->types[0].dim[d].n;
     }
-    return c == e->nfree || (fuse_plain(m) && e->nout == e->nfree && local <= MAX_LOCAL);
+    bool rows = fuse_plain(m) && e->nout == e->nfree;
+    return c == e->nfree || ((rows || (m->band.id && c >= m->band.loops)) && local <= MAX_LOCAL);
 }
 
 typedef struct { const Group *k; const Node *n; int share; bool ok, any; } Fit;
@@ -174,12 +194,14 @@ static bool join(Fuse *f, Node *n, int number) {
     Group *k = &f->group[number];
     const Node *last = k->member[k->n - 1];
     const Eq *own = n->eq;
-    bool alone = last->eq->scatter || fuse_contraction(n) || lower_is_view(f->g, last);
+    bool alone = last->eq->scatter || fuse_contraction(n) || lower_is_view(f->g, last) ||
+                 last->band.id != n->band.id;
     if (k->n == MAX_MEMBERS || alone)
         return false;
     n->eq = aligned(f, k, n);
     int most = n->eq->nfree < last->eq->nfree ? n->eq->nfree : last->eq->nfree;
     int least = k->contraction || last->nres > 1 ? last->eq->nfree : 1;
+    least = n->band.loops > least ? n->band.loops : least;
     for (int share = most; share >= least && share > 0; share--) {
         if (!fits(k, n, share) || (k->contraction && n->eq->nidx > share))
             continue;
@@ -196,7 +218,7 @@ static bool join(Fuse *f, Node *n, int number) {
 
 /* A view has no code: it stays alone, so that it is no kernel's. */
 static void place(Fuse *f, Node *n) {
-    bool alone = n->eq->scatter || lower_is_view(f->g, n);
+    bool alone = n->eq->scatter || (!n->band.id && lower_is_view(f->g, n));
     for (int s = n->nsrc; s-- > 0 && !alone;) {
         const Node *src = n->src[s].node;
         if (src->kind == N_EQ && src->kernel >= 0 && join(f, n, src->kernel))
@@ -207,15 +229,64 @@ static void place(Fuse *f, Node *n) {
     f->group[f->ngroup++] = (Group){1, {n}, fuse_contraction(n)};
 }
 
+/* --- bands --- */
+
+static void find_bands(Fuse *f) {
+    Arena *a = f->m->temp;
+    for (int i = 0; i < f->g->nnode; i++)
+        f->nband = f->g->node[i]->band.id > f->nband ? f->g->node[i]->band.id : f->nband;
+    f->band = NEW(a, f->nband + 1, Nodes);
+    f->met = NEW(a, f->nband + 1, int);
+    for (int i = 0; i < f->g->nnode; i++) {
+        int b = f->g->node[i]->band.id;
+        if (b)
+            PUSH(a, f->band[b].node, f->band[b].n) = f->g->node[i];
+    }
+}
+
+/* Numbers a group of the band and those it reads from, sources first. */
+static void number_nests(Fuse *f, int group, bool *done, int *next) {
+    const Group *k = &f->group[group];
+    if (done[group])
+        return;
+    done[group] = true;
+    for (int i = 0; i < k->n; i++)
+        for (int s = 0; s < k->member[i]->nsrc; s++) {
+            const Node *x = k->member[i]->src[s].node;
+            if (x->band.id == k->member[i]->band.id)
+                number_nests(f, x->kernel, done, next);
+        }
+    for (int i = 0; i < k->n; i++)
+        k->member[i]->nest = *next;
+    ++*next;
+}
+
+/* The groups of a band become the nests of one kernel. */
+static void merge_bands(Fuse *f) {
+    bool *done = NEW(f->m->temp, f->ngroup + 1, bool);
+    for (int b = 1; b <= f->nband; b++) {
+        int next = 0, kernel = f->band[b].n ? f->band[b].node[0]->kernel : -1;
+        for (int i = 0; i < f->band[b].n; i++)
+            number_nests(f, f->band[b].node[i]->kernel, done, &next);
+        for (int i = 0; i < f->band[b].n; i++) {
+            Node *n = f->band[b].node[i];
+            n->kernel = kernel;
+            n->share = n->share || n->nest == 0 ? n->share : n->band.loops - 1;
+        }
+    }
+}
+
 bool pass_fuse(Module *m, Graph **g) {
     Fuse f = {.m = m, .g = *g};
     f.group = NEW(m->temp, f.g->nnode + 1, Group);
     f.seen = NEW(m->temp, f.g->nnode + 1, int);
     f.entered = NEW(m->temp, f.g->nnode + 1, int);
+    find_bands(&f);
     for (int i = 0; i < f.g->nnode; i++)
         f.g->node[i]->kernel = -1;
     for (int i = 0; i < f.g->nnode; i++)
         if (f.g->node[i]->kind == N_EQ)
             place(&f, f.g->node[i]);
+    merge_bands(&f);
     return true;
 }

@@ -100,6 +100,14 @@ static int out_buf(Lower *l, Ref r) {
     return b;
 }
 
+/* The dim after those of the leading free indices. */
+static int first_dim(const Eq *e, int indices) {
+    int d = 0, var;
+    for (int i = 0; d < e->nout && i < indices; d++)
+        i += ix_is_var(e->store[d], &var) && var == i;
+    return d;
+}
+
 /* Decides where a node's results go: out, local scalar, local buffer. */
 static void place(Lower *l, int at) {
     Made *m = &l->made[at];
@@ -116,22 +124,16 @@ static void place(Lower *l, int at) {
         m->var = -2;                   /* a scalar, once there is a value */
         return;
     }
+    m->local_from = first_dim(m->node->eq, near);
+    m->blocked = l->band.id && near == l->band.loops - 1;
     int64_t size = 1;
-    m->local_from = near;
-    for (int d = near; d < t->rank; d++)
-        size *= t->dim[d].n;
+    for (int d = m->local_from; d < t->rank; d++)
+        size *= d == m->local_from && m->blocked ? l->band.block : t->dim[d].n;
     m->local = kernel_buf(l->a, l->k, (Buf){.kind = BUF_LOCAL, .dtype = t->dtype, .size = size,
                                             .read = true, .written = true});
 }
 
 /* --- one node --- */
-
-static const Ix *row_major(Lower *l, const Type *t, int from, const Ix *const *sub) {
-    const Ix *at = ix_const(l->p, 0);
-    for (int d = from; d < t->rank; d++)
-        at = ix_add(l->p, ix_scale(l->p, at, t->dim[d].n), sub[d]);
-    return at;
-}
 
 static void store(Lower *l, Made *m, const Ix *const *map, const Expr *value,
                   const Expr *arg) {
@@ -148,11 +150,11 @@ static void store(Lower *l, Made *m, const Ix *const *map, const Expr *value,
         value = lower_var(l, m->var);
     }
     if (m->local >= 0)
-        lower_put(l, stmt_store(l->a, m->local, row_major(l, t, m->local_from, sub), value));
+        lower_put(l, stmt_store(l->a, m->local, lower_local(l, m, sub), value));
     if (m->out[0] >= 0)
-        lower_put(l, stmt_store(l->a, m->out[0], row_major(l, t, 0, sub), value));
+        lower_put(l, stmt_store(l->a, m->out[0], lower_flat(l->p, t, 0, sub), value));
     if (m->node->nres > 1 && m->out[1] >= 0)
-        lower_put(l, stmt_store(l->a, m->out[1], row_major(l, t, 0, sub), arg));
+        lower_put(l, stmt_store(l->a, m->out[1], lower_flat(l->p, t, 0, sub), arg));
 }
 
 /* A byte that is read as a subscript cannot leave a dim that has a place for all bytes. */
@@ -187,16 +189,42 @@ static bool open_inside(Lower *l, const Node *n, const Ix *const *map) {
     return true;
 }
 
+/* Statements that open loops: blocks are a loop between those that hold them. */
+static int depth_of(const Lower *l, int loops) {
+    return loops + (l->band.id && loops >= l->band.loops - 1);
+}
+
+static bool grows(const Lower *l) {
+    for (int i = 0; i < l->nmade; i++)
+        if (l->made[i].node->band.sums)
+            return true;
+    return false;
+}
+
+/* The loop over blocks; where sums grow in memory, they are in order. */
+static void open_blocks(Lower *l, Dim e) {
+    int64_t blocks = (e.n + l->band.block - 1) / l->band.block;
+    int v = lower_open(l, grows(l) ? LOOP_SERIAL : LOOP_FREE, ix_const(l->p, 0),
+                       ix_const(l->p, blocks), 1);
+    l->base = ix_scale(l->p, ix_var(l->p, v), l->band.block);
+}
+
 static void open_free(Lower *l, Made *m, const Ix **map) {
     const Eq *e = m->node->eq;
     for (int i = 0; i < e->nfree; i++) {
-        if (i >= m->node->share || m == l->made) {
-            m->loop[i] = lower_open(l, LOOP_FREE, ix_const(l->p, 0),
-                                    lower_extent(l, e->ext[i]), 1);
-        } else {
-            m->loop[i] = m[-1].loop[i];
+        bool blocked = l->band.id && i == l->band.loops - 1 && !m->node->band.sums;
+        const Ix *zero = ix_const(l->p, 0);
+        if (i < m->node->share && m != l->made) {
+            map[i] = m->at[i] = m[-1].at[i];
+            continue;
         }
-        map[i] = ix_var(l->p, m->loop[i]);
+        if (blocked && m == l->made)
+            open_blocks(l, e->ext[i]);
+        const Ix *turns = blocked ? lower_block_turns(l, e->ext[i]) : lower_extent(l, e->ext[i]);
+        m->at[i] = ix_var(l->p, lower_open(l, LOOP_FREE, zero, turns, 1));
+        if (blocked)
+            m->at[i] = ix_add(l->p, l->base, m->at[i]);
+        map[i] = m->at[i];
     }
 }
 
@@ -219,6 +247,64 @@ static void lower_gather(Lower *l, Made *m) {
     lower_close(l, guarded);
 }
 
+/* Where a sum grows from block to block: the sum of a chunk, apart from the total if there
+ * are several. */
+static const Ix *growing(Lower *l, const Made *m, const Ix *const *map, int *buf) {
+    const Eq *e = m->node->eq;
+    const Ix *sub[MAX_RANK], *at = ix_const(l->p, 0);
+    int64_t size = 1;
+    if (e->chunk >= e->ext[e->nfree].n) {
+        for (int d = 0; d < e->nout; d++)
+            sub[d] = lower_ix(l, m->node, e->store[d], map);
+        *buf = m->out[0];
+        return lower_flat(l->p, &m->node->types[0], 0, sub);
+    }
+    for (int i = l->band.loops - 1; i < e->nfree; i++) {
+        at = ix_add(l->p, ix_scale(l->p, at, e->ext[i].n), map[i]);
+        size *= e->ext[i].n;
+    }
+    *buf = kernel_buf(l->a, l->k, (Buf){.kind = BUF_LOCAL, .dtype = e->body->type, .size = size,
+                                        .read = true, .written = true});
+    return at;
+}
+
+/* At the end of a chunk its sum is added to the total. */
+static void add_chunk(Lower *l, const Made *m, const Ix *const *map, int acc) {
+    const Eq *e = m->node->eq;
+    Pool *p = l->p;
+    DType t = e->body->type;
+    const Ix *sub[MAX_RANK], *chunk = ix_div(p, l->base, e->chunk);
+    const Ix *end = ix_min(p, ix_addc(p, ix_scale(p, chunk, e->chunk), e->chunk),
+                           ix_const(p, e->ext[e->nfree].n));
+    for (int d = 0; d < e->nout; d++)
+        sub[d] = lower_ix(l, m->node, e->store[d], map);
+    const Ix *at = lower_flat(p, &m->node->types[0], 0, sub);
+    const Expr *total = x_when(p, cond_eq0(p, chunk), x_num(p, t, 0),
+                               x_read(p, t, m->out[0], 1, &at));
+    Stmt *add = stmt_store(l->a, m->out[0], at, x_call2(p, FN_add, total, lower_var(l, acc)));
+    Cond last = cond_ge0(p, ix_sub(p, ix_addc(p, l->base, l->band.block), end));
+    lower_put(l, stmt_if(l->a, last, add));
+}
+
+/* A sum over the loop in blocks: each block adds its terms to what is in memory. */
+static void lower_sum(Lower *l, Made *m) {
+    const Eq *e = m->node->eq;
+    Pool *p = l->p;
+    DType t = e->body->type;
+    const Ix **map = NEW(l->a, e->nidx + 1, const Ix *);
+    int buf;
+    open_free(l, m, map);
+    const Ix *at = growing(l, m, map, &buf);
+    Cond first = cond_eq0(p, buf == m->out[0] ? l->base : ix_mod(p, l->base, e->chunk));
+    int acc = lower_let(l, x_when(p, first, x_num(p, t, 0), x_read(p, t, buf, 1, &at)));
+    l->k->buf[m->out[0]].read = true;
+    lower_block(l, m->node, map, acc);
+    lower_put(l, stmt_store(l->a, buf, at, lower_var(l, acc)));
+    if (buf != m->out[0])
+        add_chunk(l, m, map, acc);
+    lower_close(l, e->nfree - (l->band.loops - 1));
+}
+
 /* Identity everywhere, then point after point in the order of the indices. An index that
  * alone makes a subscript never meets itself: its loop is free. */
 static void lower_scatter(Lower *l, Made *m) {
@@ -233,7 +319,7 @@ static void lower_scatter(Lower *l, Made *m) {
     for (int d = 0; d < t->rank; d++)
         sub[d] = ix_var(l->p, lower_open(l, LOOP_FREE, ix_const(l->p, 0),
                                          lower_extent(l, t->dim[d]), 1));
-    lower_put(l, stmt_store(l->a, m->out[0], row_major(l, t, 0, sub),
+    lower_put(l, stmt_store(l->a, m->out[0], lower_flat(l->p, t, 0, sub),
                             x_num(l->p, t->dtype, fold_identity(e->fold, t->dtype))));
     lower_close(l, t->rank);
     for (int i = 0; i < e->nidx; i++) {
@@ -245,7 +331,7 @@ static void lower_scatter(Lower *l, Made *m) {
     }
     for (int d = 0; d < t->rank; d++)
         sub[d] = lower_ix(l, n, e->store[d], map);
-    const Ix *at = row_major(l, t, 0, sub);
+    const Ix *at = lower_flat(l->p, t, 0, sub);
     bool guarded = open_inside(l, n, map);
     const Expr *value = lower_share(l, lower_expr(l, n, e->body, map));
     const Expr *old = x_read(l->p, t->dtype, m->out[0], 1, &at);
@@ -264,6 +350,8 @@ static Kernel *build(Lower *l, int first, int last) {
     l->nmade = last - first;
     l->made = NEW(l->a, l->nmade, Made);
     l->tail[0] = &l->k->body;
+    if (l->nmade > 1)
+        l->band = g->node[first]->band;
     for (int i = 0; i < l->nmade; i++) {
         const Node *n = g->node[first + i];
         l->made[i].node = n;
@@ -276,10 +364,12 @@ static Kernel *build(Lower *l, int first, int last) {
         place(l, i);
     for (int i = 0; i < l->nmade; i++) {
         Made *m = &l->made[i];
-        if (i && m->node->share < l->depth)
-            lower_close(l, l->depth - m->node->share);
+        if (i && depth_of(l, m->node->share) < l->depth)
+            lower_close(l, l->depth - depth_of(l, m->node->share));
         if (m->node->eq->scatter)
             lower_scatter(l, m);
+        else if (l->band.id && m->node->band.sums)
+            lower_sum(l, m);
         else
             lower_gather(l, m);
     }

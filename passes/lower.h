@@ -20,10 +20,12 @@ typedef struct Schedule { int n; Launch *launch; } Schedule;
 /* State while one kernel is built. */
 typedef struct {
     const Node *node;
-    int nloop, loop[MAX_RANK * 4];     /* loop variable of each free index */
+    int nloop;                         /* free indices, each a loop */
+    const Ix *at[MAX_RANK * 4];        /* and what it is there */
     int var;                           /* local that holds the result, or -1 */
     bool preset;                       /* declared before the guard around its value */
     int local, local_from;             /* BUF_LOCAL of dims >= local_from, or -1 */
+    bool blocked;                      /* dim local_from counts from the block's start */
     int out[2];                        /* BUF_ARG of each result that leaves, or -1 */
     bool used[2];                      /* result is wanted by anyone */
 } Made;
@@ -41,10 +43,16 @@ typedef struct {
     int narg;
     Ref *arg;                          /* of each BUF_ARG */
     int *arg_buf;                      /* and its buffer */
+    Band band;                         /* of the kernel; .id 0: none */
+    const Ix *base;                    /* first turn of the block */
     int depth;                         /* open loops */
     Stmt **tail[MAX_RANK * 4 + 2];     /* where the next statement goes, by depth */
 } Lower;
 
+/* Row-major address of an element of t, from dim `from` on. */
+const Ix *lower_flat(Pool *p, const Type *t, int from, const Ix *const *sub);
+/* The same in the local buffer of what is made here. */
+const Ix *lower_local(Lower *l, const Made *m, const Ix *const *sub);
 void lower_put(Lower *l, Stmt *s);     /* appends at the innermost open loop */
 /* Expression and index of a node in kernel terms: flat addresses, guards moved to the
  * reads, defined functions expanded. map: index -> loop expression. */
@@ -62,6 +70,10 @@ const Ix *lower_extent(Lower *l, Dim d);
 /* Reduction of a node's body in canonical order. Result: value, and the winner's number
  * in *arg (arg results). map is complete for free indices, filled for reduced ones. */
 const Expr *lower_reduce(Lower *l, const Node *n, const Ix **map, const Expr **arg);
+/* The terms of the band's block, one by one, onto local acc. */
+void lower_block(Lower *l, const Node *n, const Ix **map, int acc);
+/* Turns from l->base to the block's end, where the blocked loop has extent e. */
+const Ix *lower_block_turns(Lower *l, Dim e);
 
 /* Does the node only rename the bytes of its source? Such nodes have no kernel. */
 bool lower_is_view(const Graph *g, const Node *n);

@@ -31,12 +31,19 @@ static const Made *made_here(const Lower *l, Ref r) {
     return NULL;
 }
 
-/* Row-major address from dim `from` on. */
-static const Ix *flat(Pool *p, const Type *t, int from, const Ix *const *sub) {
+const Ix *lower_flat(Pool *p, const Type *t, int from, const Ix *const *sub) {
     const Ix *at = ix_const(p, 0);
     for (int d = from; d < t->rank; d++)
         at = ix_add(p, ix_scale(p, at, t->dim[d].n), sub[d]);
     return at;
+}
+
+const Ix *lower_local(Lower *l, const Made *m, const Ix *const *sub) {
+    const Type *t = &m->node->types[0];
+    const Ix *of[MAX_RANK];
+    for (int d = 0; d < t->rank; d++)
+        of[d] = m->blocked && d == m->local_from ? ix_sub(l->p, sub[d], l->base) : sub[d];
+    return lower_flat(l->p, t, m->local_from, of);
 }
 
 const Ix *lower_ix(Lower *l, const Node *n, const Ix *x, const Ix *const *map) {
@@ -57,7 +64,7 @@ const Ix *lower_ix(Lower *l, const Node *n, const Ix *x, const Ix *const *map) {
         case IX_ABS:   v = ix_abs(p, arg[0]); break;
         case IX_READ: {
             Ref r = n->src[t->id];
-            const Ix *at = flat(p, ref_type(r), 0, arg);
+            const Ix *at = lower_flat(p, ref_type(r), 0, arg);
             int b = arg_buf(l, r);
             l->k->buf[b].read = true;
             v = ix_read(p, b, 1, &at);
@@ -88,7 +95,7 @@ static const Expr *lower_read(Lower *l, const Node *n, const Expr *e, const Ix *
         return x_var(l->p, e->type, 1, here->var);
     bool local = here && here->local >= 0;
     int b = local ? here->local : arg_buf(l, r);
-    const Ix *at = flat(l->p, ref_type(r), local ? here->local_from : 0, sub);
+    const Ix *at = local ? lower_local(l, here, sub) : lower_flat(l->p, ref_type(r), 0, sub);
     l->k->buf[b].read = true;
     return x_read(l->p, e->type, b, 1, &at);
 }

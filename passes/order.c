@@ -141,12 +141,17 @@ static Graph *rebuild(Module *m, Work *w) {
     made->strict = old->strict;
     for (int placed = 0; placed < old->nnode;) {
         int k = next(w);
-        for (int i = 0; i < w->member[k].n; i++, placed++) {
-            int id = w->member[k].node[i];
-            map[id] = graph_copy(made, old->node[id], map);
-            map[id]->kernel = old->node[id]->kind == N_EQ ? k : -1;
-            map[id]->share = old->node[id]->share;
-        }
+        for (int nest = 0, last = 0; nest <= last; nest++)
+            for (int i = 0; i < w->member[k].n; i++) {
+                int id = w->member[k].node[i], own = old->node[id]->nest;
+                last = own > last ? own : last;
+                if (own != nest)
+                    continue;
+                map[id] = graph_copy(made, old->node[id], map);
+                map[id]->kernel = old->node[id]->kind == N_EQ ? k : -1;
+                map[id]->share = old->node[id]->share;
+                placed++;
+            }
         finish(w, k);
     }
     for (int i = 0; i < old->nresult; i++) {

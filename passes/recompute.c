@@ -187,7 +187,8 @@ static void fill_bands(Work *w) {
 static Node *twin(Work *w, Graph *made, const Node *n, Use *use, Node *const *map) {
     const Member *as = &w->as[n->id];
     Ref *src = NEW(made->arena, n->nsrc, Ref);
-    Band band = {use->band + 1, as->loops, band_block(w->m, w->set[use->band].shape)};
+    Band band = {use->band + 1, as->loops, band_block(w->m, w->set[use->band].shape),
+                 as->role == ROLE_SUM};
     for (int s = 0; s < n->nsrc; s++) {
         src[s] = (Ref){map[n->src[s].node->id], n->src[s].res};
         for (int u = w->first[n->src[s].node->id]; u >= 0; u = w->use[u].next)
