@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { MOST_ROWS = 64, LEAST_ROWS = 8, LOCALS = 4 };
+enum { MOST_ROWS = 64, LEAST_ROWS = 16, LOCALS = 8 };
 
 static bool same_dim(Dim a, Dim b) { return a.n == b.n && a.batch == b.batch; }
 

@@ -92,7 +92,7 @@ static const Expr *rename_node(Pool *p, const Expr *e, void *user) {
     if (e->kind == X_VAR && e->u.slot < w->nold && w->to[e->u.slot])
         return w->to[e->u.slot];
     if (w->active && e->kind == X_READ && e->lanes > 1 && ix_uses(e->sub[0], w->var) &&
-        w->j->k->buf[e->u.slot].kind == BUF_ARG)
+        e->u.slot < w->j->whole)
         return x_vread(p, e->type, e->u.slot, e->sub[0], e->lanes, e->step, w->active);
     return e;
 }

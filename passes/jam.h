@@ -8,6 +8,8 @@ typedef struct {
     Arena *a;
     Pool *p;
     Kernel *k;
+    int whole;                         /* buffers from this one on hold all lanes: what does
+                                          not count may be read */
 } Jam;
 
 /* The body of a loop over `var` for var + t*stride, t < times, side by side: statements in

@@ -164,7 +164,7 @@ static void lanes_chunk(Reduce *r, int acc) {
     int buf = kernel_buf(l->a, l->k, (Buf){.kind = BUF_LOCAL, .dtype = t, .size = LANES});
     lower_put(l, stmt_store(l->a, buf, ix_var(p, lane), lower_var(l, sum)));
     lower_close(l, 1);
-    Jam j = {l->a, p, l->k};
+    Jam j = {.a = l->a, .p = p, .k = l->k};
     wide = jam_widen(&j, list, lane, width, width);
     if (!wide) {
         width = 1;

@@ -133,7 +133,7 @@ static Stmt *fill(Build *b, const Pack *k) {
     s = stmt_for(b->a, l, LOOP_FREE, ix_const(b->p, 0), ix_const(b->p, b->active), 1, s);
     for (int i = k->npath; i-- > k->first_term - (k->chunks > 1);)
         s = stmt_for(b->a, k->path[i]->var, LOOP_FREE, k->path[i]->lo, k->path[i]->hi, 1, s);
-    Jam j = {b->a, b->p, b->t->k};
+    Jam j = b->j;
     return jam_copy(&j, s, b->v, map[b->v]);
 }
 
@@ -290,7 +290,7 @@ static Stmt *blocks(Build *b) {
 
 Stmt *tile_build(Tile *t) {
     Build b = {.t = t, .p = t->m->pool, .a = t->m->arena};
-    b.j = (Jam){b.a, b.p, t->k};
+    b.j = (Jam){b.a, b.p, t->k, t->k->nbuf};
     b.v = t->nest.loop[t->vec]->var;
     b.width = (int64_t)t->vectors * t->m->target->lanes;
     for (int i = 0; i < t->nhot; i++) {

@@ -26,7 +26,7 @@ static bool collapse(Module *m, Kernel *k, Nest *n) {
     nest_indices(n->core, mergeable, &g);
     if (!g.ok)
         return false;
-    Jam j = {m->arena, m->pool, k};
+    Jam j = {.a = m->arena, .p = m->pool, .k = k};
     n->core = jam_copy(&j, n->core, out->var, ix_const(m->pool, 0));
     in->hi = ix_scale(m->pool, out->hi, e);
     n->loop[n->n - 2] = in;
@@ -70,7 +70,7 @@ static int64_t rest(const Stmt *s, int64_t lanes) {
 
 /* The loop as lanes, followed by what is left over. NULL if it cannot be. */
 static Stmt *widen_loop(Module *m, Kernel *k, Stmt *s) {
-    Jam j = {m->arena, m->pool, k};
+    Jam j = {.a = m->arena, .p = m->pool, .k = k};
     int64_t lanes = m->target->lanes, left = rest(s, lanes), total;
     bool fixed = ix_is_const(ix_sub(m->pool, s->hi, s->lo), &total);
     Stmt *first = NULL, **tail = &first;
