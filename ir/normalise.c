@@ -335,12 +335,13 @@ static Eq *finish(Work *w, const Eq *e, bool scatter) {
     for (int inner = 0; inner < 2; inner++)        /* the batch is the outermost reduced */
         for (int i = 0; i < w->nseq; i++) {
             Dim d = w->ext[w->seq[i]];
-            bool stays = !w->free[w->seq[i]] && (d.n > 1 || d.batch);
+            bool one = d.n == 1 && (!d.batch || (e->scatter && !scatter));
+            bool stays = !w->free[w->seq[i]] && !one;
             if (stays && (d.batch && !scatter) == !inner)
                 of[n++] = w->seq[i];
         }
     for (int i = 0; i < w->nvar; i++)
-        map[i] = ix_const(p, 0);       /* indices of extent 1 that are not the batch */
+        map[i] = ix_const(p, 0);       /* indices of extent 1 */
     for (int i = 0; i < n; i++) {
         map[of[i]] = ix_var(p, i);
         ext[i] = w->ext[of[i]];

@@ -93,7 +93,7 @@ static bool read_fits(const Node *m, int c, const Ix *const *sub) {
     for (int d = 0; d < e->nout; d++) {
         if (uses_below(e->store[d], c) && sub[d] != e->store[d])
             return false;
-        if (d >= c)
+        if (!uses_below(e->store[d], c))
             local *= m->types[0].dim[d].n;
     }
     bool rows = fuse_plain(m) && e->nout == e->nfree;
