@@ -27,6 +27,9 @@ typedef struct {
 Member band_member(Module *m, const Node *n, const Member *before);
 /* Does n, in its form, read result r of an earlier member at its own place in the loops? */
 bool band_reads_own(const Member *n, const Member *source, int slot);
+/* The equation of a large value, and operands behind the nsrc given ones that it reads
+ * instead: copies with rows along neighbours. src has room for twice as many. */
+const Eq *band_turn(Module *m, Graph *g, const Member *n, int nsrc, Ref *src);
 bool band_same_shape(const Node *a, const Node *b);
 /* Turns of the blocked loop that are worked on together, for large values of this shape. */
 int64_t band_block(const Module *m, const Node *shape);

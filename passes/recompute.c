@@ -186,7 +186,7 @@ static void fill_bands(Work *w) {
 
 static Node *twin(Work *w, Graph *made, const Node *n, Use *use, Node *const *map) {
     const Member *as = &w->as[n->id];
-    Ref *src = NEW(made->arena, n->nsrc, Ref);
+    Ref *src = NEW(made->arena, 2 * n->nsrc, Ref);
     Band band = {use->band + 1, as->loops, band_block(w->m, w->set[use->band].shape),
                  as->role == ROLE_SUM};
     for (int s = 0; s < n->nsrc; s++) {
@@ -195,8 +195,11 @@ static Node *twin(Work *w, Graph *made, const Node *n, Use *use, Node *const *ma
             if (w->use[u].band == use->band)
                 src[s].node = w->use[u].twin;
     }
+    for (int s = 0; s < n->nsrc; s++)
+        src[n->nsrc + s] = src[s];
     made->origin = n->origin;
-    return graph_eq_in(made, band, as->eq, &n->types[0], n->nsrc, src).node;
+    const Eq *eq = band_turn(w->m, made, as, n->nsrc, src);
+    return graph_eq_in(made, band, eq, &n->types[0], 2 * n->nsrc, src).node;
 }
 
 static Graph *rebuild(Work *w) {
