@@ -4,6 +4,7 @@
  *     blocks of lanes: pack
  *       other loops
  *         row loops, in tiles: one loop over the lanes: the reduction, jammed */
+#include "passes/bound.h"
 #include "passes/tile.h"
 
 #include <string.h>
@@ -176,9 +177,11 @@ static Stmt *with_packs(Build *b, const Stmt *s) {
 static Stmt *rows(Build *b, int i, Stmt *body);
 
 static Stmt *row_tile(Build *b, int i, Stmt *body, int times, const Ix *lo, const Ix *hi) {
-    int u = kernel_loop(b->t->k);
-    body = jam_copy(&b->j, body, b->t->nest.loop[i]->var, ix_var(b->p, u));
-    body = jam_unroll(&b->j, body, u, times, 1, 0);
+    int u = kernel_loop(b->t->k), each = kernel_loop(b->t->k);
+    body = jam_copy(&b->j, body, b->t->nest.loop[i]->var, ix_var(b->p, each));
+    body = bound_rows(&b->j, body, each, u, times, b->t->m->batch);
+    body = jam_unroll(&b->j, body, each, times, 1, 0);
+    body = jam_copy(&b->j, body, each, ix_var(b->p, u));
     return stmt_for(b->a, u, LOOP_FREE, lo, hi, times, rows(b, i + 1, body));
 }
 
