@@ -4,6 +4,7 @@
  * own twins of what it reads; a large value that is wanted elsewhere is stored as well
  * keeps: every value, bit for bit: a twin is the same equation over the same operands */
 #include "passes/band.h"
+#include "passes/lower.h"
 
 enum { LATEST = 3 };                   /* bands that a reader may still join */
 
@@ -147,7 +148,8 @@ static bool reads_large(const Work *w, const Node *n) {
 static void find_bands(Work *w) {
     for (int i = 0; i < w->g->nnode; i++) {
         const Node *n = w->g->node[i];
-        w->as[i] = band_member(w->m, n, w->as);
+        if (!lower_is_view(w->g, n))
+            w->as[i] = band_member(w->m, n, w->as);
         if (w->as[i].role != ROLE_NONE && w->as[i].role != ROLE_LARGE && reads_large(w, n))
             join(w, n);
     }
