@@ -9,16 +9,6 @@ static const char *const weighted[] = {"name",      "from",    "init",
 
 /* --- one layer --- */
 
-/* What a layer is written as: a bare word or a map of one. */
-typedef struct {
-    const char *type;
-    Tree *options;
-    Loc loc;                           /* of the word */
-    const char *name;                  /* the user's, or made up */
-    const char *path;
-    const char *where;
-} Spec;
-
 static bool read_spec(Build *b, Tree **item, Spec *s) {
     Tree *t = *item;
     if (t->kind == TREE_SCALAR && !tree_null(t)) {
@@ -46,7 +36,7 @@ static bool read_spec(Build *b, Tree **item, Spec *s) {
     return true;
 }
 
-static bool set_name(Build *b, Place *place, Spec *s) {
+bool build_set_name(Build *b, Place *place, Spec *s) {
     const Tree *t = tree_find(s->options, "name");
     bool text = t && t->kind == TREE_SCALAR;
     s->name = text ? t->text : build_auto_name(b, place, s->type);
@@ -57,15 +47,17 @@ static bool set_name(Build *b, Place *place, Spec *s) {
     return !text || build_name_allowed(b, t, s->path);
 }
 
-/* {NULL}: an error, or a tensor of a layer with one. */
-static Ref find_tensor(Build *b, const Place *place, const char *what, const Tree *t) {
+Ref build_find_tensor(Build *b, const Place *place, const char *what, const Tree *t) {
     bool text = t->kind == TREE_SCALAR && !tree_null(t);
     const Named *named = text ? build_find(b, place, t->text) : NULL;
     if (!text)
         diag_error(t->loc, "%s: expected a tensor's name, got %s", what, tree_kind_name(t));
     else if (!named)
         build_unknown_tensor(b, t->loc, what, t->text);
-    return named ? named->ref : (Ref){0};
+    if (!named || !named->ref.node)
+        return (Ref){0};
+    build_use(b, named->ref);
+    return build_inside(b, named->ref);
 }
 
 /* Inputs that options name. */
@@ -76,23 +68,21 @@ static bool find_named(Build *b, const Place *place, const Spec *s, const LayerR
     while ((name = named_input(b->arena, &at, &dtype))) {
         const Tree *t = tree_find(s->options, name);
         const char *what = arena_printf(b->arena, "%s: %s", s->where, name);
-        Ref r = t ? find_tensor(b, place, what, t) : (Ref){0};
-        build_use(b, r);
+        Ref r = t ? build_find_tensor(b, place, what, t) : (Ref){0};
         ok = (!t || (r.node && macro_named(m, name, dtype, r))) && ok;
     }
     return ok;
 }
 
-/* The inputs of a layer: what `from` names, or the current tensor. False: an error, or an
- * input that comes from a layer with one. */
-static bool find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int *n,
-                        Ref **in) {
+bool build_find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int *n,
+                       Ref **in) {
     const Tree *from = tree_find(s->options, "from");
     bool ok = true;
     *n = 0;
     *in = NULL;
     if (!from) {
         PUSH(b->arena, *in, *n) = x;
+        build_use(b, x);
         ok = x.node != NULL;
         if (!ok && diag_errors(b->m->diag) == b->errors)
             diag_error(s->loc,
@@ -103,12 +93,10 @@ static bool find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int 
     int count = !from ? 0 : from->kind == TREE_LIST ? from->n : 1;
     for (int i = 0; i < count; i++) {
         const Tree *t = from->kind == TREE_LIST ? from->item[i] : from;
-        Ref r = find_tensor(b, place, arena_printf(b->arena, "%s: from", s->where), t);
+        Ref r = build_find_tensor(b, place, arena_printf(b->arena, "%s: from", s->where), t);
         PUSH(b->arena, *in, *n) = r;
         ok &= r.node != NULL;
     }
-    for (int i = 0; i < *n; i++)
-        build_use(b, (*in)[i]);
     return ok;
 }
 
@@ -190,10 +178,10 @@ static Ref build_row(Build *b, Place *place, Spec *s, const LayerRow *row, Ref x
     int n = 0, first = b->m->param.n;
     Ref *in = NULL, out = {0};
     bool ok = macro_open(&m, row, s->options, *row->params ? weighted : common);
-    ok &= set_name(b, place, s);
+    ok &= build_set_name(b, place, s);
     m.where = s->where;
     m.path = o->name = s->path;
-    bool fed = find_inputs(b, place, s, x, &n, &in);
+    bool fed = build_find_inputs(b, place, s, x, &n, &in);
     ok = ok && (!*row->params || read_weighted(b, place, s, &m));
     fed = fed && macro_inputs(&m, row, n, in) && find_named(b, place, s, row, &m);
     m.nin = fed ? n : 0;
@@ -209,7 +197,7 @@ static Ref build_row(Build *b, Place *place, Spec *s, const LayerRow *row, Ref x
 
 /* --- residual, repeat, blocks --- */
 
-static Tree *layer_list(Build *b, const Spec *s, const char *key) {
+Tree *build_layer_list(Build *b, const Spec *s, const char *key) {
     Tree *t = tree_find(s->options, key);
     if (t && t->kind == TREE_LIST)
         return t;
@@ -222,7 +210,7 @@ static Tree *layer_list(Build *b, const Spec *s, const char *key) {
     return NULL;
 }
 
-static bool only_keys(Build *b, const Spec *s, int n, const char *const *known) {
+bool build_only_keys(Build *b, const Spec *s, int n, const char *const *known) {
     bool ok = true;
     for (int i = 0; i < s->options->n; i++) {
         const Tree *t = s->options->item[i];
@@ -239,8 +227,7 @@ static bool only_keys(Build *b, const Spec *s, int n, const char *const *known) 
     return ok;
 }
 
-/* A list in place of the options is their `layers`. */
-static void open_list(Build *b, Spec *s) {
+void build_open_list(Build *b, Spec *s) {
     Tree *t = s->options;
     if (t->kind == TREE_MAP)
         return;
@@ -258,7 +245,7 @@ static void open_list(Build *b, Spec *s) {
 static bool one_input(Build *b, const Place *place, const Spec *s, Ref x, Ref *out) {
     int n;
     Ref *in;
-    if (!find_inputs(b, place, s, x, &n, &in)) {
+    if (!build_find_inputs(b, place, s, x, &n, &in)) {
         *out = (Ref){0};
         b->failed = true;
         return true;                   /* layers inside are still looked at */
@@ -270,15 +257,15 @@ static bool one_input(Build *b, const Place *place, const Spec *s, Ref x, Ref *o
 static Ref build_residual(Build *b, Place *place, Spec *s, Ref x) {
     static const char *const keys[] = {"layers", "shortcut", "name", "from"};
     Ref start, end, side;
-    open_list(b, s);
-    if (!set_name(b, place, s) || !only_keys(b, s, COUNT(keys), keys) ||
+    build_open_list(b, s);
+    if (!build_set_name(b, place, s) || !build_only_keys(b, s, COUNT(keys), keys) ||
         !one_input(b, place, s, x, &start))
         return b->failed = true, (Ref){0};
-    Tree *layers = layer_list(b, s, "layers");
+    Tree *layers = build_layer_list(b, s, "layers");
     if (!layers)
         return (Ref){0};
     bool has_side = tree_find(s->options, "shortcut") != NULL;
-    Tree *shortcut = has_side ? layer_list(b, s, "shortcut") : NULL;
+    Tree *shortcut = has_side ? build_layer_list(b, s, "shortcut") : NULL;
     end = build_layers(b, place, layers, start);
     side = shortcut ? build_layers(b, place, shortcut, start) : start;
     build_use(b, end);
@@ -311,11 +298,11 @@ static Ref build_repeat(Build *b, Place *place, Spec *s, Ref x) {
     const Tree *t = map ? tree_find(s->options, "times") : NULL;
     if (!map || !t)
         diag_error(s->loc, "repeat: expected {times: n, layers: [...]}");
-    if (!t || !set_name(b, place, s) || !only_keys(b, s, COUNT(keys), keys) ||
+    if (!t || !build_set_name(b, place, s) || !build_only_keys(b, s, COUNT(keys), keys) ||
         !number_whole(place->scope, t, what, 1, MAX_REPEAT, &times) ||
         !one_input(b, place, s, x, &x))
         return b->failed = true, (Ref){0};
-    Tree *layers = layer_list(b, s, "layers");
+    Tree *layers = build_layer_list(b, s, "layers");
     bool failed = b->failed;
     for (int64_t i = 0; layers && i < times; i++) {
         Place in = {place, arena_printf(b->arena, "%s.%lld.", s->path, (long long)i),
@@ -359,7 +346,7 @@ static bool bind_args(Build *b, Place *place, const Spec *s, const Tree *args,
         PUSH(b->arena, scope->name, scope->n) = (Name){name, v};
         PUSH(b->arena, known, n) = name;
     }
-    return only_keys(b, s, n, known) && ok;
+    return build_only_keys(b, s, n, known) && ok;
 }
 
 /* A scalar in place of the options is the first argument. */
@@ -391,22 +378,39 @@ static Ref build_block(Build *b, Place *place, Spec *s, Ref x) {
             return (Ref){0};
         }
     open_args(b, s, args);
-    if (!set_name(b, place, s) || !bind_args(b, place, s, args, scope) ||
+    if (!build_set_name(b, place, s) || !bind_args(b, place, s, args, scope) ||
         !one_input(b, place, s, x, &x))
         return b->failed = true, (Ref){0};
     Spec inner = *s;
     inner.options = block;
-    Tree *layers = layer_list(b, &inner, "layers");
+    Tree *layers = build_layer_list(b, &inner, "layers");
     Place in = {place, arena_printf(b->arena, "%s.", s->path), scope, block, 0, NULL};
     return layers ? build_layers(b, &in, layers, x) : (Ref){0};
 }
 
 /* --- all of them --- */
 
+typedef Ref BuildGroup(Build *b, Place *place, Spec *s, Ref x);
+static const struct { const char *name; BuildGroup *build; } groups[] = {
+    {"residual", build_residual}, {"repeat", build_repeat}, {"scan", build_scan}};
+
+bool build_is_group(const char *name) {
+    for (size_t i = 0; i < COUNT(groups); i++)
+        if (!strcmp(name, groups[i].name))
+            return true;
+    return false;
+}
+
+/* NULL: there is none. */
+static BuildGroup *find_group(const Build *b, const char *name) {
+    for (size_t i = 0; i < COUNT(groups); i++)
+        if (!strcmp(name, groups[i].name))
+            return groups[i].build;
+    return block_known(b, name) ? build_block : NULL;
+}
+
 static Ref build_group(Build *b, Place *place, Spec *s, Ref x) {
-    Ref out = !strcmp(s->type, "residual") ? build_residual(b, place, s, x)
-              : !strcmp(s->type, "repeat") ? build_repeat(b, place, s, x)
-                                           : build_block(b, place, s, x);
+    Ref out = find_group(b, s->type)(b, place, s, x);
     if (s->path) {
         build_use(b, out);             /* what it is called inside */
         build_name(b, s->path, s->type, s->loc, out);
@@ -420,8 +424,7 @@ static Ref build_layer(Build *b, Place *place, Tree **item, Ref x) {
     if (!read_spec(b, item, &s))
         return b->failed = true, (Ref){0};
     s.where = s.type;
-    if (!strcmp(s.type, "residual") || !strcmp(s.type, "repeat") ||
-        block_known(b, s.type))
+    if (find_group(b, s.type))
         return build_group(b, place, &s, x);
     const LayerRow *row = layer_find(s.type);
     row = row ? row : layer_of_op(b->arena, s.type);
@@ -429,8 +432,8 @@ static Ref build_layer(Build *b, Place *place, Tree **item, Ref x) {
         return build_row(b, place, &s, row, x);
     const char **extra = NULL;
     int n = 0;
-    PUSH(b->arena, extra, n) = "residual";
-    PUSH(b->arena, extra, n) = "repeat";
+    for (size_t i = 0; i < COUNT(groups); i++)
+        PUSH(b->arena, extra, n) = groups[i].name;
     for (int i = 0; blocks && i < blocks->n; i++)
         PUSH(b->arena, extra, n) = blocks->item[i]->key;
     layer_unknown(b->arena, s.loc, s.type, n, extra);

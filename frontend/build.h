@@ -11,7 +11,19 @@ typedef struct {                       /* something that a name stands for */
     Loc loc;
     Ref ref;                           /* {NULL}: its layer had an error */
     bool used;
+    bool part;                         /* of the layer before the dot: "lstm.h" */
+    bool closed;                       /* inside a scan that is built: not to be named */
 } Named;
+
+/* What a layer is written as: a bare word or a map of one. */
+typedef struct {
+    const char *type;
+    Tree *options;
+    Loc loc;                           /* of the word */
+    const char *name;                  /* the user's, or made up */
+    const char *path;
+    const char *where;
+} Spec;
 
 /* Where layers stand: a prefix of names, numbers, and how often a name was given here. */
 typedef struct Place {
@@ -37,7 +49,8 @@ struct Build {
     /* the graph being built */
     Mode mode;
     int64_t max;                       /* extent of time in place of the input's; 0: that */
-    Graph *g;
+    Graph *g;                          /* inside a scan, its body */
+    struct BuildScan *scan;            /* the innermost that is open; NULL: none */
     ModelGraph *out;
     int nparam, nstate, nstandardize, nout;    /* length of the lists in `out` */
     int nnamed, nlayer;
@@ -57,7 +70,25 @@ const char *build_auto_name(Build *b, Place *place, const char *type);
 bool build_name_allowed(Build *b, const Tree *t, const char *path);
 bool build_unknown_tensor(Build *b, Loc loc, const char *what, const char *name);
 
+/* build_scan.c */
+Ref build_scan(Build *b, Place *place, Spec *s, Ref x);
+/* r as what is built now reads it: inside a scan, what is around it is an operand. */
+Ref build_inside(Build *b, Ref r);
+/* What an input of a body that is open stands for around it; {NULL}: it is none. */
+Ref build_outside(const Build *b, const Node *input);
+
 /* build.c */
+bool build_set_name(Build *b, Place *place, Spec *s);
+void build_open_list(Build *b, Spec *s);               /* a list of layers is `layers` */
+bool build_only_keys(Build *b, const Spec *s, int n, const char *const *known);
+Tree *build_layer_list(Build *b, const Spec *s, const char *key);
+/* The tensor that t names; {NULL}: an error, or a tensor of a layer with one. */
+Ref build_find_tensor(Build *b, const Place *place, const char *what, const Tree *t);
+/* The inputs of a layer: what `from` names, or the current tensor. False: an error, or an
+ * input that comes from a layer with one. */
+bool build_find_inputs(Build *b, const Place *place, const Spec *s, Ref x, int *n,
+                       Ref **in);
+bool build_is_group(const char *name);                 /* residual, repeat, scan */
 Ref build_layers(Build *b, Place *place, Tree *list, Ref x);
 /* One layer without parameters that is no layer of the model: `as` of an output. */
 Ref build_single(Build *b, const char *path, Tree **spec, Ref x);

@@ -290,7 +290,9 @@ static const char *main_option(Macro *m, const LayerRow *row) {
     while (next_option(m->arena, &at, &o))
         if (o.main)
             return o.name;
-    return !strncmp(row->inputs, "x..", 3) ? "from" : NULL;
+    const char *second = strchr(row->inputs, ' ');
+    bool several = !strncmp(row->inputs, "x..", 3) || (second && second[1] && !strchr(second, '='));
+    return several ? "from" : NULL;
 }
 
 /* Brings `linear: 10` into the form `linear: {units: 10}`. */

@@ -38,7 +38,7 @@ static bool blocks_sound(const Tree *blocks) {
     for (int i = 0; blocks && i < blocks->n; i++) {
         const Tree *t = blocks->item[i];
         bool taken = layer_find(t->key) || op_find(t->key) ||
-                     !strcmp(t->key, "residual") || !strcmp(t->key, "repeat");
+                     build_is_group(t->key);
         if (taken)
             ok = diag_error(t->key_loc, "block '%s' has the name of a layer", t->key);
         if (t->kind != TREE_MAP)
@@ -67,13 +67,27 @@ static bool read_settings(Model *m, Build *b) {
     return blocks_sound(tree_find(b->root, "blocks")) && ok;
 }
 
+/* By itself, or by a part of it. */
+static bool is_used(const Build *b, const Named *n) {
+    size_t len = strlen(n->path);
+    bool used = n->used || n->part;
+    for (int i = 0; i < b->nnamed && !used; i++) {
+        const Named *p = &b->named[i];
+        used = p->part && p->used && !p->closed && !strncmp(p->path, n->path, len) &&
+               p->path[len] == '.';
+    }
+    return used;
+}
+
 static bool all_used(const Build *b) {
     bool ok = true;
     for (int i = 0; i < b->nnamed; i++) {
         const Named *n = &b->named[i];
-        if (!n->used && !strcmp(n->type, "input"))
+        if (is_used(b, n))
+            continue;
+        if (!strcmp(n->type, "input"))
             ok = diag_error(n->loc, "input '%s' is used by no layer", n->path);
-        else if (!n->used && n->ref.node)
+        else if (n->ref.node)
             diag_warn(n->loc, "%s '%s': its result is used nowhere", n->type, n->path);
     }
     return ok;

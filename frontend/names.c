@@ -8,13 +8,13 @@ const char *build_path(const Build *b, const char *prefix, const char *name) {
 }
 
 Named *build_name(Build *b, const char *path, const char *type, Loc loc, Ref ref) {
-    PUSH(b->arena, b->named, b->nnamed) = (Named){path, type, loc, ref, false};
+    PUSH(b->arena, b->named, b->nnamed) = (Named){.path = path, .type = type, .loc = loc, .ref = ref};
     return &b->named[b->nnamed - 1];
 }
 
 static Named *find_path(Build *b, const char *path) {
     for (int i = b->nnamed; i-- > 0;)
-        if (b->named[i].path == path)
+        if (b->named[i].path == path && !b->named[i].closed)
             return &b->named[i];
     return NULL;
 }
@@ -59,17 +59,32 @@ static const Tree *find_later(const Tree *t, const char *name) {
     return NULL;
 }
 
+/* A tensor so called inside a scan that is built. */
+static const Named *find_closed(const Build *b, const char *name) {
+    for (int i = b->nnamed; i-- > 0;) {
+        const char *dot = strrchr(b->named[i].path, '.');
+        if (b->named[i].closed && dot && !strcmp(dot + 1, name))
+            return &b->named[i];
+    }
+    return NULL;
+}
+
 bool build_unknown_tensor(Build *b, Loc loc, const char *what, const char *name) {
     const char **known = NULL;
     int n = 0;
     for (int i = 0; i < b->nnamed && n < 1000; i++)
-        PUSH(b->arena, known, n) = b->named[i].path;
+        if (!b->named[i].closed)
+            PUSH(b->arena, known, n) = b->named[i].path;
     const Tree *later =
         find_later(tree_find(tree_find(b->root, "model"), "layers"), name);
     const char *near = diag_nearest(name, known, (size_t)n);
-    if (later) {
+    const Named *inner = find_closed(b, name);
+    if (later && !inner) {
         diag_error(loc, "%s: '%s' is made only later; layers run in order", what, name);
         diag_note(later->loc, "here");
+    } else if (inner) {
+        diag_error(loc, "%s: '%s' is inside a scan, one for each step", what, name);
+        diag_note(inner->loc, "here");
     } else if (near) {
         diag_error(loc, "%s: no tensor is named '%s'; did you mean '%s'?", what, name,
                    near);

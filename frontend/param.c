@@ -102,7 +102,7 @@ static Ref tied_to(Build *b, const Macro *m, const char *key) {
         return (Ref){0};
     if (b->declare)
         PUSH(b->arena, b->m->tied, b->m->ntied) = (Tied){copy, of};
-    return b->out->param[i];
+    return build_inside(b, b->out->param[i]);
 }
 
 Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *role,
@@ -122,7 +122,11 @@ Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *
     if (tied.node)
         return tied;
     const char *name = full_name(b, m->path, key);
-    Ref r = graph_leaf(b->g, state ? N_STATE : N_PARAM, name, t);
+    if (state && b->scan) {
+        macro_fault(m, "keeps state from call to call, which a layer inside a scan cannot");
+        return (Ref){0};
+    }
+    Ref r = graph_leaf(b->out->graph, state ? N_STATE : N_PARAM, name, t);
     if (b->declare) {
         Init init = init_of(m, t, role, value);
         PUSH(b->arena, list->item, list->n) = (ModelTensor){
@@ -133,14 +137,18 @@ Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *
             PUSH(b->arena, b->init, b->ninit) = init;
     }
     PUSH(b->arena, *leaf, *n) = r;
-    return r;
+    return build_inside(b, r);
+}
+
+static Ref rng_leaf(const Build *b, Graph *g) {
+    const Type t = {.dtype = U32, .rank = 1, .dim = {{4, false}}};
+    return graph_leaf(g, N_VALUE, strs_z(b->m->strs, "rng"), &t);
 }
 
 Ref build_rng(Build *b) {
-    const Type t = {.dtype = U32, .rank = 1, .dim = {{4, false}}};
     if (!b->rng.node)
-        b->rng = graph_leaf(b->g, N_VALUE, strs_z(b->m->strs, "rng"), &t);
-    return b->rng;
+        b->rng = rng_leaf(b, b->out->graph);
+    return build_inside(b, b->rng);
 }
 
 void build_state(Build *b, const Macro *m, const char *key, Ref r) {
@@ -156,15 +164,19 @@ void build_standardize(Build *b, const Macro *m, const char *mean, const char *s
 }
 
 /* The input whose elements these are, moved about but not changed. */
-static const Node *moved_from(Ref r) {
+static const Node *moved_from(const Build *b, Ref r) {
     const Node *n = r.node;
-    while (n->kind == N_EQ && n->eq->body->kind == X_READ && n->nsrc == 1)
-        n = n->src[0].node;
-    return n;
+    for (;;) {
+        Ref around = n->kind == N_INPUT ? build_outside(b, n) : (Ref){0};
+        bool moves = n->kind == N_EQ && n->eq->body->kind == X_READ && n->nsrc == 1;
+        if (!moves && !around.node)
+            return n;
+        n = moves ? n->src[0].node : around.node;
+    }
 }
 
 bool build_range(Build *b, Macro *m, Ref input, int64_t lo, int64_t hi) {
-    const Node *n = moved_from(input);
+    const Node *n = moved_from(b, input);
     int i = n->kind == N_INPUT ? tensor_find(&b->m->input, n->name) : -1;
     if (i < 0)
         return macro_fault(m, "numbers of rows must come straight from an input");
@@ -212,8 +224,7 @@ Graph *model_init(Model *m) {
     Build *b = m->build;
     Graph *g = b->g = graph_new(m->arena, m->pool, m->strs, "init", m->batch);
     g->strict = m->strict;
-    b->rng = (Ref){0};
-    Ref rng = build_rng(b);
+    Ref rng = rng_leaf(b, g);
     for (int i = 0; i < m->param.n; i++)
         graph_result(g, TO_PARAM, m->param.item[i].name,
                      fill(g, &m->param.item[i], rng, &b->init[i]));

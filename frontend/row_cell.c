@@ -189,7 +189,7 @@ bool row_cells(Macro *m, const char *text) {
     for (int i = 0; ok && i < c.nstate; i++) {
         const char *name = arena_printf(m->arena, "%s.%s", m->path, c.state[i].name);
         build_name(m->build, build_path(m->build, name, ""), m->row->name, m->loc,
-                   c.state[i].end)->used = true;
+                   c.state[i].end)->part = true;
     }
     return ok;
 }

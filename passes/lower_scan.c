@@ -55,19 +55,30 @@ Kernel *lower_copy(Module *m, const Type *t) {
 
 static Spot fixed(Ref r) { return (Spot){r, {0, 0}}; }
 
-/* The slice of a stacked tensor at this step, or `ahead` steps on. */
-static Spot slice_of(const Steps *st, Ref stacked, int ahead) {
-    Type t = type_slice(ref_type(stacked));
+/* The slice of a stacked tensor at this step, or `ahead` steps on. `where` has its bytes,
+ * maybe as a tensor of another shape. */
+static Spot slice_at(const Steps *st, const Type *stacked, Ref where, int ahead) {
+    Type t = type_slice(stacked);
     int64_t bytes = type_bytes(&t), step = st->at + ahead;
     Turn turn = {(st->s->reverse ? st->s->steps - 1 - step : step) * bytes, 0};
     if (st->times > 1)
         turn.stride = st->s->reverse ? -bytes : bytes;
-    return (Spot){stacked, turn};
+    return (Spot){where, turn};
+}
+
+static Spot slice_of(const Steps *st, Ref stacked, int ahead) {
+    return slice_at(st, ref_type(stacked), stacked, ahead);
 }
 
 static Ref result(const Steps *st, int k) { return (Ref){st->n, k}; }
 static Ref inner(const Steps *st, int k) { return st->s->body->result[k].ref; }
 static Ref source(const Steps *st, int k) { return lower_base(st->g, st->n->src[k]); }
+
+/* The slice of stacked operand j. */
+static Spot operand_slice(const Steps *st, int j) {
+    int k = st->s->ncarry + j;
+    return slice_at(st, ref_type(st->n->src[k]), source(st, k), 0);
+}
 
 static Spot carry_now(const Steps *st, int i) {
     const Carry *c = &st->carry[i];
@@ -110,8 +121,7 @@ static Spot spot(const Steps *st, Ref r) {
     switch (scan_leaf(r.node, &number)) {
     case 'c': return carry_now(st, number);
     case 'x':
-        return st->nested ? fixed(st->slice[number])
-                          : slice_of(st, source(st, st->s->ncarry + number), 0);
+        return st->nested ? fixed(st->slice[number]) : operand_slice(st, number);
     default:
         return fixed(source(st, st->s->ncarry + st->s->nstack + number));
     }
@@ -199,8 +209,7 @@ static Ref temporary(const Steps *st, const Type *t) {
 static void copies_before(const Steps *st) {
     int number;
     for (int j = 0; st->nested && j < st->s->nstack; j++)
-        copy(st, slice_of(st, source(st, st->s->ncarry + j), 0), fixed(st->slice[j]),
-             ref_type(st->slice[j]));
+        copy(st, operand_slice(st, j), fixed(st->slice[j]), ref_type(st->slice[j]));
     for (int k = 0; k < st->s->body->nresult; k++) {
         Ref r = inner(st, k);
         if (!carry_leaf(r, &number))

@@ -84,6 +84,41 @@ def recurrent(case):
                  {"out.1", "out.2"} if one else ())
 
 
+CELL = """
+    - scan:
+        name: cell
+        from: x
+        state:
+          h: {{shape: {units}, start: {start}, next: after}}
+          total: {{shape: [{units}], next: sum}}
+        {options}
+        layers:
+          - concat: [x, h]
+          - linear: {{units: {units}, name: forget}}
+          - sigmoid: {{name: f}}
+          - mul: {{from: [f, h], name: kept}}
+          - concat: [x, kept]
+          - linear: {{units: {units}, bias: false, name: new}}
+          - tanh
+          - sub: [tanh, h]
+          - mul: {{from: [f, sub], name: change}}
+          - add: {{from: [h, change], name: after}}
+          - add: {{from: [total, after], name: sum}}
+          - mul: [after, sum]"""
+
+
+def custom_cell(case):
+    a = case.attrs
+    options = ["return: " + ("last" if a["last"] else "sequence")]
+    options += ["reverse: true"] if a["reverse"] else []
+    options += ["lengths: lengths"] if a["masked"] else []
+    start = "h0" if a["start"] == "given" else a["start"]
+    text = CELL.format(units=a["units"], start=start, options="\n        ".join(options))
+    if not a["masked"]:                # every input has to be used
+        text += "\n    - identity: {from: lengths, name: unused}"
+    return Model(case, text, ["cell", "cell.h", "cell.total"])
+
+
 def masked_cross_entropy(case):
     options = {k: case.attrs[k] for k in ("ignore_index", "label_smoothing")}
     return Model(case, "    - identity", loss=json.dumps({"cross_entropy": options}))
@@ -91,7 +126,7 @@ def masked_cross_entropy(case):
 
 ROWS = {"lstm": recurrent, "gru": recurrent, "rnn_tanh": recurrent, "rnn_relu": recurrent,
         "packed_lstm": recurrent, "packed_gru": recurrent, "packed_rnn": recurrent,
-        "peephole_lstm": recurrent, "masked_cross_entropy": masked_cross_entropy}
+        "peephole_lstm": recurrent, "custom_cell": custom_cell, "masked_cross_entropy": masked_cross_entropy}
 
 
 # --- running and comparing ---

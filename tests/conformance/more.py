@@ -93,6 +93,46 @@ def peepholes(_, r):
     return dict(options, peepholes=True), Peepholes(**options), [("x", x, 1)]
 
 
+class Cell(nn.Module):
+    """A cell that Kiln has no layer for: a minimal gated unit, and a sum of what it saw."""
+
+    def __init__(self, features, units, last, reverse, start, masked):
+        super().__init__()
+        self.last, self.reverse, self.masked = last, reverse, masked
+        self.cell = nn.Module()
+        self.cell.forget = nn.Linear(features + units, units)
+        self.cell.new = nn.Linear(features + units, units, bias=False)
+        if start == "learned":
+            self.cell.h0 = nn.Parameter(torch.zeros(units))
+
+    def forward(self, x, lengths, *start):
+        h = start[0] if start else x.new_zeros(len(x), self.cell.forget.out_features)
+        h = self.cell.h0.expand(len(x), -1) if hasattr(self.cell, "h0") else h
+        y, total = torch.zeros_like(h), torch.zeros_like(h)
+        out, steps = {}, list(range(x.shape[1]))
+        for t in reversed(steps) if self.reverse else steps:
+            valid = (t < lengths).unsqueeze(1) | (not self.masked)
+            f = torch.sigmoid(self.cell.forget(torch.cat((x[:, t], h), 1)))
+            new = torch.tanh(self.cell.new(torch.cat((x[:, t], f * h), 1)))
+            h = torch.where(valid, h + f * (new - h), h)
+            total = torch.where(valid, total + h, total)
+            step = h * total
+            y = torch.where(valid, step, y)
+            out[t] = torch.where(valid, step, torch.zeros_like(step))
+        return (y if self.last else torch.stack([out[t] for t in steps], 1)), h, total
+
+
+def custom_cell(_, r):
+    n, time = r.d(1, 4), r.d(2, 6)
+    options = {"features": r.d(2, 5), "units": r.d(2, 5), "last": r.c(False, True),
+               "reverse": r.c(False, True), "start": r.c("zeros", "given", "learned"),
+               "masked": r.c(False, True)}
+    inputs = [("x", r.n(n, time, options["features"]), 1), ("lengths", r.i(time + 1, n), 0)]
+    if options["start"] == "given":
+        inputs.append(("h0", r.n(n, options["units"]), 1))
+    return options, Cell(**options), inputs
+
+
 class Labelling(nn.Module):
     """Cross entropy of a class for each step."""
 
@@ -116,7 +156,7 @@ def masked_cross_entropy(_, r):
 
 
 MORE = {"packed_lstm": sequence, "packed_gru": sequence, "packed_rnn": sequence,
-        "peephole_lstm": peepholes, "masked_cross_entropy": masked_cross_entropy}
+        "peephole_lstm": peepholes, "custom_cell": custom_cell, "masked_cross_entropy": masked_cross_entropy}
 
 
 def main():
