@@ -107,13 +107,15 @@ static void unit_read(const Expr *e, void *user) {
     u->found |= last->n == 1 && ix_coef(last, u->var) == 1;
 }
 
-bool eq_row_sum(const Eq *e) {
+static bool along_row(const Eq *e) {
     Unit u = {e->nidx - 1, false};
-    if (e->fold != FOLD_SUM || e->nidx == e->nfree || contraction(e))
+    if (e->nidx == e->nfree || contraction(e))
         return false;
     x_visit(e->body, unit_read, &u);
     return u.found;
 }
+
+bool eq_row_sum(const Eq *e) { return e->fold == FOLD_SUM && along_row(e); }
 
 /* A run of the next index outward, where `inner` terms are whole (see eq.h). */
 static int64_t run_of(int64_t ext, int64_t inner, int64_t limit) {
@@ -150,6 +152,8 @@ void eq_set_order(Eq *e) {
         return;
     if (e->fold == FOLD_MAX || e->fold == FOLD_MIN) {
         e->chunk = eq_terms(e);
+        if (!e->arg && e->chunk >= LANES && along_row(e))
+            e->order = ORDER_LANES;
         return;
     }
     e->order = eq_row_sum(e) && eq_terms(e) >= LANES ? ORDER_LANES : ORDER_SERIAL;

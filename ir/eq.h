@@ -52,11 +52,12 @@ typedef struct Eq {
 } Eq;
 
 /* Sets order, chunk and parts from the equation's structure.
- * ORDER_LANES: a sum of at least 16 terms whose innermost reduced index stands alone, with
+ * ORDER_LANES: a fold of at least 16 terms whose innermost reduced index stands alone, with
  * coefficient 1, in the last subscript of some read, and that is no contraction. A
  * contraction multiplies two reads (under guards, signs, conversions) of which only one
  * uses some free index: the other is used again for each of its values. ORDER_SERIAL: all
- * else. Maxima and minima are one chunk and one part: no order changes them. */
+ * else. Maxima and minima are one chunk and one part: no order changes them but for the sign
+ * of a zero. Along a row, without the winner's number, they have lanes like sums. */
 void eq_set_order(Eq *e);
 bool eq_row_sum(const Eq *e);          /* ORDER_LANES, had it terms enough */
 Box eq_box(const Eq *e);

@@ -139,16 +139,19 @@ static void one_lane(Reduce *r, int acc, int lane) {
     lower_close(l, rows + 1 + !even);
 }
 
-/* The sixteen sums, from memory, folded by halves. */
-static const Expr *halves(Lower *l, int buf, DType t, int width) {
+/* The sixteen folds, from memory, folded by halves: sums as vectors. */
+static const Expr *halves(Lower *l, int buf, DType t, int width, Fold fold) {
     const Expr *v[LANES];
     int n = LANES / width;
     for (int i = 0; i < n; i++)
         v[i] = x_vread(l->p, t, buf, ix_const(l->p, i * width), width, 1, width);
     for (n /= 2; n >= 1; n /= 2)
-        for (int i = 0; i < n; i++)
-            v[i] = x_call2(l->p, FN_add, v[i], v[i + n]);
-    return x_tree(l->p, FN_add, v[0]);
+        for (int i = 0; i < n; i++) {
+            v[i] = x_expand(l->p, x_call2(l->p, fold_fn(fold), v[i], v[i + n]));
+            if (fold != FOLD_SUM)      /* it uses its arguments more than once */
+                v[i] = lower_var(l, lower_let(l, v[i]));
+        }
+    return fold == FOLD_SUM ? x_tree(l->p, FN_add, v[0]) : v[0];
 }
 
 static void lanes_chunk(Reduce *r, int acc) {
@@ -159,7 +162,8 @@ static void lanes_chunk(Reduce *r, int acc) {
     Stmt *list = NULL, *wide;
     int lane = kernel_loop(l->k);
     l->tail[++l->depth] = &list;
-    int sum = lower_let(l, x_num(p, t, 0));
+    Fold fold = r->eq->fold;
+    int sum = lower_let(l, x_num(p, t, fold_identity(fold, t)));
     one_lane(r, sum, lane);
     int buf = kernel_buf(l->a, l->k, (Buf){.kind = BUF_LOCAL, .dtype = t, .size = LANES});
     lower_put(l, stmt_store(l->a, buf, ix_var(p, lane), lower_var(l, sum)));
@@ -172,8 +176,9 @@ static void lanes_chunk(Reduce *r, int acc) {
     }
     lower_put(l, stmt_for(l->a, lane, LOOP_SERIAL, ix_const(p, 0), ix_const(p, LANES), width,
                           wide));
-    lower_put(l, stmt_set(l->a, acc, x_call2(p, FN_add, lower_var(l, acc),
-                                             halves(l, buf, t, width))));
+    const Expr *all = halves(l, buf, t, fold == FOLD_SUM ? width : 1, fold);
+    lower_put(l, stmt_set(l->a, acc, x_expand(p, x_call2(p, fold_fn(fold), lower_var(l, acc),
+                                                         all))));
 }
 
 /* --- chunks, parts, total --- */
@@ -224,7 +229,7 @@ static void one_chunk(Reduce *r, int into, const Ix *c) {
     const Expr *start = x_num(l->p, r->eq->body->type,
                               fold_identity(r->eq->fold, r->eq->body->type));
     place_chunk(r, c);
-    if (r->eq->fold == FOLD_SUM && r->eq->order == ORDER_LANES) {
+    if (r->eq->order == ORDER_LANES) {
         lanes_chunk(r, into);
         return;
     }
