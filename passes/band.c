@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { MOST_ROWS = 64, LEAST_ROWS = 16, LOCALS = 8 };
+enum { MOST_ROWS = 64, LEAST_ROWS = 16, LOCALS = 8, SMALL = 4 };
 
 static bool same_dim(Dim a, Dim b) { return a.n == b.n && a.batch == b.batch; }
 
@@ -40,13 +40,16 @@ static void moves_with(const Expr *e, void *user) {
     k->ok &= uses;
 }
 
-static bool grows(const Node *n, int loops) {
+/* More elements than both factors, and matrices that would fill much of the cache. */
+static bool grows(const Module *m, const Node *n, int loops) {
     int64_t operands = 0;
     Look k = {.n = n, .loops = loops, .ok = fuse_contraction(n)};
     for (int s = 0; s < n->nsrc; s++)
         operands += elements(ref_type(n->src[s]));
     x_visit(n->eq->body, moves_with, &k);
-    return k.ok && elements(&n->types[0]) > operands;
+    int64_t rows = n->eq->ext[loops - 1].n, row = n->types[0].dim[n->types[0].rank - 1].n;
+    int64_t bytes = rows * row * dtype_info[n->types[0].dtype].bytes;
+    return k.ok && elements(&n->types[0]) > operands && bytes >= m->target->l2 / SMALL;
 }
 
 static void reads_in_place(const Expr *e, void *user) {
@@ -71,7 +74,7 @@ bool band_same_shape(const Node *a, const Node *b) {
     return same;
 }
 
-static bool is_large(const Node *n, const Member *before, Member *out) {
+static bool is_large(const Module *m, const Node *n, const Member *before, Member *out) {
     const Node *from = large_source(n, before);
     int loops = leading(n);
     Look k = {n, before, loops, true};
@@ -81,7 +84,7 @@ static bool is_large(const Node *n, const Member *before, Member *out) {
         x_visit(n->eq->body, reads_in_place, &k);
         k.ok &= n->eq->fold == FOLD_NONE && band_same_shape(n, from);
     } else {
-        k.ok = grows(n, loops);
+        k.ok = grows(m, n, loops);
     }
     *out = (Member){k.ok ? ROLE_LARGE : ROLE_NONE, n->eq, from ? from : n, loops};
     return k.ok;
@@ -186,7 +189,7 @@ static Member between(const Node *n, const Member *before) {
 Member band_member(Module *m, const Node *n, const Member *before) {
     Member r = {ROLE_NONE, NULL, NULL, 0};
     if (n->kind != N_EQ || n->nres != 1 || n->eq->scatter || n->types[0].rank == 0 ||
-        !dtype_info[n->types[0].dtype].is_float || is_large(n, before, &r))
+        !dtype_info[n->types[0].dtype].is_float || is_large(m, n, before, &r))
         return r;
     const Node *shape = large_source(n, before);
     return shape ? reader(m, n, shape, before) : between(n, before);

@@ -5,8 +5,8 @@
 
 #include "passes/fuse.h"
 
-/* A large value has more elements than the two tensors it is a product of, or is computed
- * from such values point by point. Its rows run along the last dim; the indices of the
+/* A large value has more elements than the two tensors it is a product of, and matrices that
+ * fill much of the cache, or is computed from such values point by point. Its rows run along the last dim; the indices of the
  * other dims are the loops of its band, the last of them goes in blocks. */
 typedef enum {
     ROLE_NONE,                         /* stands in no band */

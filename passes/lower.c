@@ -10,6 +10,8 @@
 
 #include "passes/scan.h"
 
+enum { SAME_LINES = 1024 };            /* bytes */
+
 void lower_put(Lower *l, Stmt *s) {
     *l->tail[l->depth] = s;
     l->tail[l->depth] = &s->next;
@@ -100,12 +102,20 @@ static int out_buf(Lower *l, Ref r) {
     return b;
 }
 
-/* The dim after those of the leading free indices. */
+/* The dim of the next free index after the leading ones. */
 static int first_dim(const Eq *e, int indices) {
     int d = 0, var;
     for (int i = 0; d < e->nout && i < indices; d++)
         i += ix_is_var(e->store[d], &var) && var == i;
+    while (d < e->nout && ix_is_const(e->store[d], NULL))
+        d++;
     return d;
+}
+
+/* Rows of a block whose distance is a high power of two would lie in the same few lines of
+ * a cache: they stand a line further apart. */
+static int64_t apart(int64_t row, int bytes) {
+    return row * bytes % SAME_LINES ? row : row + 64 / bytes;
 }
 
 /* Decides where a node's results go: out, local scalar, local buffer. */
@@ -124,11 +134,15 @@ static void place(Lower *l, int at) {
         m->var = -2;                   /* a scalar, once there is a value */
         return;
     }
+    bool blocked = l->band.id && near == l->band.loops - 1;
     m->local_from = first_dim(m->node->eq, near);
-    m->blocked = l->band.id && near == l->band.loops - 1;
     int64_t size = 1;
-    for (int d = m->local_from; d < t->rank; d++)
-        size *= d == m->local_from && m->blocked ? l->band.block : t->dim[d].n;
+    for (int d = m->local_from + blocked; d < t->rank; d++)
+        size *= t->dim[d].n;
+    if (blocked) {
+        m->stride = apart(size, dtype_info[t->dtype].bytes);
+        size = m->stride * l->band.block;
+    }
     m->local = kernel_buf(l->a, l->k, (Buf){.kind = BUF_LOCAL, .dtype = t->dtype, .size = size,
                                             .read = true, .written = true});
 }

@@ -25,7 +25,8 @@ typedef struct {
     int var;                           /* local that holds the result, or -1 */
     bool preset;                       /* declared before the guard around its value */
     int local, local_from;             /* BUF_LOCAL of dims >= local_from, or -1 */
-    bool blocked;                      /* dim local_from counts from the block's start */
+    int64_t stride;                    /* of dim local_from, if it counts from the block's
+                                          start; else 0 */
     int out[2];                        /* BUF_ARG of each result that leaves, or -1 */
     bool used[2];                      /* result is wanted by anyone */
 } Made;

@@ -40,10 +40,11 @@ const Ix *lower_flat(Pool *p, const Type *t, int from, const Ix *const *sub) {
 
 const Ix *lower_local(Lower *l, const Made *m, const Ix *const *sub) {
     const Type *t = &m->node->types[0];
-    const Ix *of[MAX_RANK];
-    for (int d = 0; d < t->rank; d++)
-        of[d] = m->blocked && d == m->local_from ? ix_sub(l->p, sub[d], l->base) : sub[d];
-    return lower_flat(l->p, t, m->local_from, of);
+    if (!m->stride)
+        return lower_flat(l->p, t, m->local_from, sub);
+    const Ix *row = ix_sub(l->p, sub[m->local_from], l->base);
+    return ix_add(l->p, ix_scale(l->p, row, m->stride),
+                  lower_flat(l->p, t, m->local_from + 1, sub));
 }
 
 const Ix *lower_ix(Lower *l, const Node *n, const Ix *x, const Ix *const *map) {

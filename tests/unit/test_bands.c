@@ -67,13 +67,11 @@ static Bench open(Shape s, bool gradient) {
 }
 
 static const Shape shapes[] = {
-    {2, 3, 24, 24, 4, true, false, false},  /* one block */
-    {2, 2, 70, 70, 8, true, true, false},   /* blocks of a divisor */
-    {3, 2, 67, 67, 4, false, true, false},  /* a block cut short */
-    {2, 1, 40, 21, 4, false, false, false}, /* one head, other keys than queries */
-    {1, 2, 66, 132, 8, false, true, false},
-    {2, 2, 70, 70, 8, false, false, true},
-    {1, 2, 67, 67, 4, false, true, true},
+    {1, 1, 256, 256, 4, true, true, false},    /* blocks of a divisor; one head */
+    {2, 2, 257, 257, 4, false, true, false},   /* a block cut short */
+    {2, 1, 300, 221, 4, false, false, false},  /* other keys than queries */
+    {1, 2, 224, 320, 8, true, false, true},
+    {1, 2, 263, 263, 4, false, true, true},
 };
 
 static void check(Compare cmp, bool gradient) {
@@ -112,7 +110,7 @@ static void c_code(void) {
 
 /* More queries than a chunk of a sum: what grows from block to block has a total. */
 static void chunks(void) {
-    Bench b = open((Shape){1, 1, 1100, 33, 4, false, false, false}, true);
+    Bench b = open((Shape){1, 1, 1100, 66, 4, false, false, false}, true);
     CU_ASSERT(compare_graph(b.a, b.g, &(Compare){.n = 1, .seed = 9, .target = "native",
                                                  .backend = EXEC_JIT}));
     arena_free(b.a);
