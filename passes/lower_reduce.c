@@ -230,7 +230,12 @@ static void one_chunk(Reduce *r, int into, const Ix *c) {
                               fold_identity(r->eq->fold, r->eq->body->type));
     place_chunk(r, c);
     if (r->eq->order == ORDER_LANES) {
+        int winner = r->arg;
+        if (winner >= 0)               /* the first of all, one by one */
+            serial_chunk(r, lower_let(l, start));
+        r->arg = -1;
         lanes_chunk(r, into);
+        r->arg = winner;
         return;
     }
     if (r->shape.chunks == 1 || r->eq->fold != FOLD_SUM) {
