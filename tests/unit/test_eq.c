@@ -298,8 +298,9 @@ static void test_order(void) {
           ORDER_SERIAL, 100, 1);
     order("A=f32[4,100]", "O[i] += [k<100] A[i,99-k]", ORDER_SERIAL, 100, 1);
     order("A=f32[4,100]", "O[i<3,x<50] += [k<50] A[i,k+x]", ORDER_SERIAL, 50, 1);
-    /* no order changes a maximum */
-    order("A=f32[4,100000]", "O[i] max= A[i,k]", ORDER_SERIAL, 100000, 1);
+    /* a maximum is one chunk; along a row it has lanes */
+    order("A=f32[4,100000]", "O[i] max= A[i,k]", ORDER_LANES, 100000, 1);
+    order("A=f32[100000,4]", "O[i] max= A[k,i]", ORDER_SERIAL, 100000, 1);
     order("A=f32[4,1000]", "O[i] *= A[i,k]", ORDER_SERIAL, 512, 1);
 }
 
