@@ -45,8 +45,8 @@ typedef struct {
     int id;                            /* 0: none */
     int loops;
     int64_t block;
-    bool sums;                         /* the loop in blocks is the reduced index: a sum
-                                          that grows in memory from block to block */
+    int sums;                          /* so many of the last loops are its reduced indices:
+                                          a sum that grows in memory from block to block */
 } Band;
 
 struct Node {

@@ -186,8 +186,10 @@ static void print_node(const Printer *p, const Node *n) {
         type_print(p->out, &n->types[i]);
     }
     if (n->band.id)
-        text_printf(p->out, " band %d loops %d block %lld%s", n->band.id, n->band.loops,
-                    (long long)n->band.block, n->band.sums ? " sums" : "");
+        text_printf(p->out, " band %d loops %d block %lld", n->band.id, n->band.loops,
+                    (long long)n->band.block);
+    if (n->band.sums)
+        text_printf(p->out, " sums %d", n->band.sums);
     if (n->kernel >= 0)
         text_printf(p->out, " kernel %d share %d", n->kernel, n->share);
     if (n->nest)

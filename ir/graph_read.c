@@ -187,7 +187,7 @@ static bool read_tail(Reader *r, Graph *g, Tail *t) {
         t->band.loops = (int)read_count(r);
         parse_need(ps, "block");
         t->band.block = read_count(r);
-        t->band.sums = parse_is(ps, "sums");
+        t->band.sums = parse_is(ps, "sums") ? (int)read_count(r) : 0;
     }
     t->kernel = -1;
     if (parse_is(ps, "kernel")) {

@@ -86,7 +86,7 @@ static bool is_large(const Module *m, const Node *n, const Member *before, Membe
     } else {
         k.ok = grows(m, n, loops);
     }
-    *out = (Member){k.ok ? ROLE_LARGE : ROLE_NONE, n->eq, from ? from : n, loops};
+    *out = (Member){k.ok ? ROLE_LARGE : ROLE_NONE, n->eq, from ? from : n, loops, 0};
     return k.ok;
 }
 
@@ -146,10 +146,15 @@ static const Eq *in_front(Module *m, const Eq *e, int n, const int *first) {
     return r;
 }
 
-static bool sums_over(const Eq *e, const Loops *l) {
-    bool whole = e->chunk >= e->ext[e->nfree].n || e->chunk % MOST_ROWS == 0;
-    return e->fold == FOLD_SUM && e->order == ORDER_SERIAL && e->parts == 1 && whole &&
-           e->nidx == e->nfree + 1 && l->var[l->loops - 1] == e->nfree && e->nfree > l->loops - 1;
+/* Does e sum over the last loops alone, in their order, in chunks that end with blocks? */
+static bool sums_over(const Eq *e, const Loops *l, int sums) {
+    int64_t terms = eq_terms(e), last = e->ext[e->nidx - 1].n;
+    for (int i = 0; i < sums; i++)
+        if (l->var[l->loops - sums + i] != e->nfree + i || e->ext[e->nfree + i].batch)
+            return false;
+    bool ends = e->chunk >= terms || e->chunk % last == 0 || e->chunk % MOST_ROWS == 0;
+    return e->fold == FOLD_SUM && e->order == ORDER_SERIAL && e->parts == 1 && ends && sums > 0 &&
+           e->nidx == e->nfree + sums && e->nfree > l->loops - sums;
 }
 
 /* One that reads large values. */
@@ -164,16 +169,16 @@ static Member reader(Module *m, const Node *n, const Node *shape, const Member *
     Role role = ROLE_NONE;
     if (l.ok && free == l.loops)
         role = ROLE_ROW;
-    else if (l.ok && free == l.loops - 1 && sums_over(e, &l))
+    else if (l.ok && sums_over(e, &l, l.loops - free))
         role = ROLE_SUM;
     if (role == ROLE_NONE)
-        return (Member){ROLE_NONE, NULL, NULL, 0};
-    return (Member){role, in_front(m, e, free, l.var), shape, l.loops};
+        return (Member){.role = ROLE_NONE};
+    return (Member){role, in_front(m, e, free, l.var), shape, l.loops, l.loops - free};
 }
 
 /* A map of what rows were folded to, one element for each turn of the loops. */
 static Member between(const Node *n, const Member *before) {
-    Member none = {ROLE_NONE, NULL, NULL, 0};
+    Member none = {.role = ROLE_NONE};
     const Member *from = NULL;
     for (int s = 0; s < n->nsrc && !from; s++)
         if (before[n->src[s].node->id].role == ROLE_ROW)
@@ -183,11 +188,11 @@ static Member between(const Node *n, const Member *before) {
     for (int i = 0; i < from->loops; i++)
         if (!same_dim(n->eq->ext[i], from->eq->ext[i]))
             return none;
-    return (Member){ROLE_ROW, n->eq, from->shape, from->loops};
+    return (Member){ROLE_ROW, n->eq, from->shape, from->loops, 0};
 }
 
 Member band_member(Module *m, const Node *n, const Member *before) {
-    Member r = {ROLE_NONE, NULL, NULL, 0};
+    Member r = {.role = ROLE_NONE};
     if (n->kind != N_EQ || n->nres != 1 || n->eq->scatter || n->types[0].rank == 0 ||
         !dtype_info[n->types[0].dtype].is_float || is_large(m, n, before, &r))
         return r;
@@ -207,8 +212,8 @@ static void check_own(const Expr *e, void *user) {
     for (int d = 0; d < e->n && loop < o->source->loops; d++) {
         if (ix_is_const(o->source->eq->store[d], NULL))
             continue;
-        bool last = o->n->role == ROLE_SUM && loop == o->n->loops - 1;
-        int want = last ? o->n->eq->nfree : loop;
+        int kept = o->n->loops - o->n->sums;
+        int want = loop < kept ? loop : o->n->eq->nfree + loop - kept;
         o->own &= ix_is_var(o->source->eq->store[d], &var) && var == loop &&
                   ix_is_var(e->sub[d], &var) && var == want;
         loop++;

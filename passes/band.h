@@ -13,14 +13,15 @@ typedef enum {
     ROLE_LARGE,                        /* a large value: computed where it is read */
     ROLE_ROW,                          /* folds rows, or maps what was folded: one result
                                           for each turn of the band's loops, or a row */
-    ROLE_SUM                           /* sums over the loop that goes in blocks */
+    ROLE_SUM                           /* sums over the loop that goes in blocks, and others */
 } Role;
 
 typedef struct {
     Role role;
-    const Eq *eq;                      /* the band's loops in front; ROLE_SUM: all but one */
+    const Eq *eq;                      /* the band's loops in front, but for those summed */
     const Node *shape;                 /* the first large value of this shape */
     int loops;
+    int sums;                          /* ROLE_SUM: how many of the last loops */
 } Member;
 
 /* What node n would be in a band; before: the same for all earlier nodes. */

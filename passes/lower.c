@@ -203,42 +203,28 @@ static bool open_inside(Lower *l, const Node *n, const Ix *const *map) {
     return true;
 }
 
-/* Statements that open loops: blocks are a loop between those that hold them. */
-static int depth_of(const Lower *l, int loops) {
-    return loops + (l->band.id && loops >= l->band.loops - 1);
-}
-
-static bool grows(const Lower *l) {
-    for (int i = 0; i < l->nmade; i++)
-        if (l->made[i].node->band.sums)
-            return true;
-    return false;
-}
-
-/* The loop over blocks; where sums grow in memory, they are in order. */
-static void open_blocks(Lower *l, Dim e) {
-    int64_t blocks = (e.n + l->band.block - 1) / l->band.block;
-    int v = lower_open(l, grows(l) ? LOOP_SERIAL : LOOP_FREE, ix_const(l->p, 0),
-                       ix_const(l->p, blocks), 1);
-    l->base = ix_scale(l->p, ix_var(l->p, v), l->band.block);
-}
-
-static void open_free(Lower *l, Made *m, const Ix **map) {
+void lower_free(Lower *l, Made *m, const Ix **map) {
     const Eq *e = m->node->eq;
+    int last = l->band.loops - 1, shared = m == l->made ? 0 : m->node->share;
+    shared = shared > e->nfree ? e->nfree : shared;
+    if (l->band.id && m->node->band.sums)
+        shared = l->band.loops - m->node->band.sums;
     for (int i = 0; i < e->nfree; i++) {
-        bool blocked = l->band.id && i == l->band.loops - 1 && !m->node->band.sums;
-        const Ix *zero = ix_const(l->p, 0);
-        if (i < m->node->share && m != l->made) {
-            map[i] = m->at[i] = m[-1].at[i];
+        bool blocked = l->band.id && i == last && !m->node->band.sums;
+        bool grows = l->band.id && i >= l->band.loops - l->sums && i < last;
+        if (i < shared) {
+            map[i] = m->at[i] = l->at[i];
             continue;
         }
         if (blocked && m == l->made)
-            open_blocks(l, e->ext[i]);
+            lower_blocks(l, e->ext[i]);
         const Ix *turns = blocked ? lower_block_turns(l, e->ext[i]) : lower_extent(l, e->ext[i]);
-        m->at[i] = ix_var(l->p, lower_open(l, LOOP_FREE, zero, turns, 1));
-        if (blocked)
-            m->at[i] = ix_add(l->p, l->base, m->at[i]);
-        map[i] = m->at[i];
+        int v = lower_open(l, grows && m == l->made ? LOOP_SERIAL : LOOP_FREE,
+                           ix_const(l->p, 0), turns, 1);
+        map[i] = blocked ? ix_add(l->p, l->base, ix_var(l->p, v)) : ix_var(l->p, v);
+        m->at[i] = map[i];
+        if (!m->node->band.sums || !l->band.id)
+            l->at[i] = map[i];
     }
 }
 
@@ -246,7 +232,7 @@ static void lower_gather(Lower *l, Made *m) {
     const Node *n = m->node;
     const Ix **map = NEW(l->a, n->eq->nidx + 1, const Ix *);
     const Expr *arg = NULL, *value;
-    open_free(l, m, map);
+    lower_free(l, m, map);
     m->preset = m->var == -2 && inside(l, n, map).n;
     if (m->preset)                     /* later members see it outside the `if` */
         m->var = lower_let(l, x_num(l->p, n->eq->body->type, 0));
@@ -259,64 +245,6 @@ static void lower_gather(Lower *l, Made *m) {
         arg = x_int(l->p, I32, 0);     /* the first of one */
     store(l, m, map, value, arg);
     lower_close(l, guarded);
-}
-
-/* Where a sum grows from block to block: the sum of a chunk, apart from the total if there
- * are several. */
-static const Ix *growing(Lower *l, const Made *m, const Ix *const *map, int *buf) {
-    const Eq *e = m->node->eq;
-    const Ix *sub[MAX_RANK], *at = ix_const(l->p, 0);
-    int64_t size = 1;
-    if (e->chunk >= e->ext[e->nfree].n) {
-        for (int d = 0; d < e->nout; d++)
-            sub[d] = lower_ix(l, m->node, e->store[d], map);
-        *buf = m->out[0];
-        return lower_flat(l->p, &m->node->types[0], 0, sub);
-    }
-    for (int i = l->band.loops - 1; i < e->nfree; i++) {
-        at = ix_add(l->p, ix_scale(l->p, at, e->ext[i].n), map[i]);
-        size *= e->ext[i].n;
-    }
-    *buf = kernel_buf(l->a, l->k, (Buf){.kind = BUF_LOCAL, .dtype = e->body->type, .size = size,
-                                        .read = true, .written = true});
-    return at;
-}
-
-/* At the end of a chunk its sum is added to the total. */
-static void add_chunk(Lower *l, const Made *m, const Ix *const *map, int acc) {
-    const Eq *e = m->node->eq;
-    Pool *p = l->p;
-    DType t = e->body->type;
-    const Ix *sub[MAX_RANK], *chunk = ix_div(p, l->base, e->chunk);
-    const Ix *end = ix_min(p, ix_addc(p, ix_scale(p, chunk, e->chunk), e->chunk),
-                           ix_const(p, e->ext[e->nfree].n));
-    for (int d = 0; d < e->nout; d++)
-        sub[d] = lower_ix(l, m->node, e->store[d], map);
-    const Ix *at = lower_flat(p, &m->node->types[0], 0, sub);
-    const Expr *total = x_when(p, cond_eq0(p, chunk), x_num(p, t, 0),
-                               x_read(p, t, m->out[0], 1, &at));
-    Stmt *add = stmt_store(l->a, m->out[0], at, x_call2(p, FN_add, total, lower_var(l, acc)));
-    Cond last = cond_ge0(p, ix_sub(p, ix_addc(p, l->base, l->band.block), end));
-    lower_put(l, stmt_if(l->a, last, add));
-}
-
-/* A sum over the loop in blocks: each block adds its terms to what is in memory. */
-static void lower_sum(Lower *l, Made *m) {
-    const Eq *e = m->node->eq;
-    Pool *p = l->p;
-    DType t = e->body->type;
-    const Ix **map = NEW(l->a, e->nidx + 1, const Ix *);
-    int buf;
-    open_free(l, m, map);
-    const Ix *at = growing(l, m, map, &buf);
-    Cond first = cond_eq0(p, buf == m->out[0] ? l->base : ix_mod(p, l->base, e->chunk));
-    int acc = lower_let(l, x_when(p, first, x_num(p, t, 0), x_read(p, t, buf, 1, &at)));
-    l->k->buf[m->out[0]].read = true;
-    lower_block(l, m->node, map, acc);
-    lower_put(l, stmt_store(l->a, buf, at, lower_var(l, acc)));
-    if (buf != m->out[0])
-        add_chunk(l, m, map, acc);
-    lower_close(l, e->nfree - (l->band.loops - 1));
 }
 
 /* Identity everywhere, then point after point in the order of the indices. An index that
@@ -366,6 +294,8 @@ static Kernel *build(Lower *l, int first, int last) {
     l->tail[0] = &l->k->body;
     if (l->nmade > 1)
         l->band = g->node[first]->band;
+    for (int i = first; i < last; i++)
+        l->sums = g->node[i]->band.sums > l->sums ? g->node[i]->band.sums : l->sums;
     for (int i = 0; i < l->nmade; i++) {
         const Node *n = g->node[first + i];
         l->made[i].node = n;
@@ -378,8 +308,8 @@ static Kernel *build(Lower *l, int first, int last) {
         place(l, i);
     for (int i = 0; i < l->nmade; i++) {
         Made *m = &l->made[i];
-        if (i && depth_of(l, m->node->share) < l->depth)
-            lower_close(l, l->depth - depth_of(l, m->node->share));
+        if (i && lower_depth(l, m->node->share) < l->depth)
+            lower_close(l, l->depth - lower_depth(l, m->node->share));
         if (m->node->eq->scatter)
             lower_scatter(l, m);
         else if (l->band.id && m->node->band.sums)

@@ -45,7 +45,9 @@ typedef struct {
     Ref *arg;                          /* of each BUF_ARG */
     int *arg_buf;                      /* and its buffer */
     Band band;                         /* of the kernel; .id 0: none */
+    int sums;                          /* loops of the band that some node sums over */
     const Ix *base;                    /* first turn of the block */
+    const Ix *at[MAX_RANK * 4];        /* the free indices of what was lowered last */
     int depth;                         /* open loops */
     Stmt **tail[MAX_RANK * 4 + 2];     /* where the next statement goes, by depth */
 } Lower;
@@ -71,10 +73,16 @@ const Ix *lower_extent(Lower *l, Dim d);
 /* Reduction of a node's body in canonical order. Result: value, and the winner's number
  * in *arg (arg results). map is complete for free indices, filled for reduced ones. */
 const Expr *lower_reduce(Lower *l, const Node *n, const Ix **map, const Expr **arg);
-/* The terms of the band's block, one by one, onto local acc. */
-void lower_block(Lower *l, const Node *n, const Ix **map, int acc);
+/* Opens the loops of the free indices that are not open yet. */
+void lower_free(Lower *l, Made *m, const Ix **map);
+/* Bands (lower_band.c). Open statements that hold what shares so many loops. */
+int lower_depth(const Lower *l, int loops);
+void lower_blocks(Lower *l, Dim e);                /* opens the loop over blocks */
 /* Turns from l->base to the block's end, where the blocked loop has extent e. */
 const Ix *lower_block_turns(Lower *l, Dim e);
+/* The terms of the band's block, one by one, onto local acc. */
+void lower_block(Lower *l, const Node *n, const Ix **map, int acc);
+void lower_sum(Lower *l, Made *m);                 /* a sum over the band's last loops */
 
 /* Does the node only rename the bytes of its source? Such nodes have no kernel. */
 bool lower_is_view(const Graph *g, const Node *n);

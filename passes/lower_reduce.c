@@ -283,18 +283,12 @@ const Expr *lower_reduce(Lower *l, const Node *n, const Ix **map, const Expr **a
     return lower_var(l, total);
 }
 
-const Ix *lower_block_turns(Lower *l, Dim e) {
-    const Ix *block = ix_const(l->p, l->band.block);
-    return e.n % l->band.block ? ix_min(l->p, block, ix_sub(l->p, lower_extent(l, e), l->base))
-                               : block;
-}
-
 void lower_block(Lower *l, const Node *n, const Ix **map, int acc) {
     const Eq *e = n->eq;
     Reduce r = {.l = l, .node = n, .eq = e, .map = map, .arg = -1};
     int v = lower_open(l, LOOP_SERIAL, ix_const(l->p, 0),
-                       lower_block_turns(l, e->ext[e->nfree]), 1);
-    map[e->nfree] = ix_add(l->p, l->base, ix_var(l->p, v));
+                       lower_block_turns(l, e->ext[e->nidx - 1]), 1);
+    map[e->nidx - 1] = ix_add(l->p, l->base, ix_var(l->p, v));
     term(&r, acc);
     lower_close(l, 1);
 }

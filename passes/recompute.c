@@ -190,7 +190,7 @@ static Node *twin(Work *w, Graph *made, const Node *n, Use *use, Node *const *ma
     const Member *as = &w->as[n->id];
     Ref *src = NEW(made->arena, 2 * n->nsrc, Ref);
     Band band = {use->band + 1, as->loops, band_block(w->m, w->set[use->band].shape),
-                 as->role == ROLE_SUM};
+                 as->sums};
     for (int s = 0; s < n->nsrc; s++) {
         src[s] = (Ref){map[n->src[s].node->id], n->src[s].res};
         for (int u = w->first[n->src[s].node->id]; u >= 0; u = w->use[u].next)
