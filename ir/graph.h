@@ -47,6 +47,9 @@ typedef struct {
     int64_t block;
     int sums;                          /* so many of the last loops are its reduced indices:
                                           a sum that grows in memory from block to block */
+    int row;                           /* reach > 0: index along the rows, or -1. Of a row no */
+    int64_t reach;                     /* more is needed than up to the block's end: so many
+                                          places to one of this index */
 } Band;
 
 struct Node {

@@ -190,6 +190,8 @@ static void print_node(const Printer *p, const Node *n) {
                     (long long)n->band.block);
     if (n->band.sums)
         text_printf(p->out, " sums %d", n->band.sums);
+    if (n->band.reach)
+        text_printf(p->out, " row %d reach %lld", n->band.row, (long long)n->band.reach);
     if (n->kernel >= 0)
         text_printf(p->out, " kernel %d share %d", n->kernel, n->share);
     if (n->nest)

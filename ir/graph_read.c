@@ -170,6 +170,21 @@ static void read_origins(Reader *r, Graph *g, Loc loc) {
     g->origin = first;
 }
 
+static void read_band(Reader *r, Band *b) {
+    Parser *ps = &r->ps;
+    b->id = (int)read_count(r);
+    parse_need(ps, "loops");
+    b->loops = (int)read_count(r);
+    parse_need(ps, "block");
+    b->block = read_count(r);
+    b->sums = parse_is(ps, "sums") ? (int)read_count(r) : 0;
+    if (parse_is(ps, "row")) {
+        b->row = (int)read_count(r);
+        parse_need(ps, "reach");
+        b->reach = read_count(r);
+    }
+}
+
 static bool read_tail(Reader *r, Graph *g, Tail *t) {
     Parser *ps = &r->ps;
     parse_need(ps, ":");
@@ -181,14 +196,8 @@ static bool read_tail(Reader *r, Graph *g, Tail *t) {
             return false;
         PUSH(ps->arena, t->types, t->ntypes) = type;
     } while (parse_is(ps, ","));
-    if (parse_is(ps, "band")) {
-        t->band.id = (int)read_count(r);
-        parse_need(ps, "loops");
-        t->band.loops = (int)read_count(r);
-        parse_need(ps, "block");
-        t->band.block = read_count(r);
-        t->band.sums = parse_is(ps, "sums") ? (int)read_count(r) : 0;
-    }
+    if (parse_is(ps, "band"))
+        read_band(r, &t->band);
     t->kernel = -1;
     if (parse_is(ps, "kernel")) {
         t->kernel = read_count(r);

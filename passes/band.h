@@ -28,6 +28,17 @@ typedef struct {
 Member band_member(Module *m, const Node *n, const Member *before);
 /* Does n, in its form, read result r of an earlier member at its own place in the loops? */
 bool band_reads_own(const Member *n, const Member *source, int slot);
+/* How far along its rows a member is needed; see reach.c. */
+enum { REACH_STEP = 64 };              /* rows are cut at multiples of this */
+typedef struct {
+    int index;                         /* along the row; -1: it has none */
+    int64_t places;                    /* to one of that index */
+    bool zero;                         /* a large value: 0 beyond the row's own place */
+} Reach;
+/* Is nothing needed of n beyond the row's own place? known: of all before, by node. */
+bool band_reach(Module *m, const Node *n, const Member *as, const Reach *known, Reach *r);
+/* Do rows have as many places as there are rows, in whole blocks? */
+bool band_square(const Node *shape, int64_t block);
 /* The equation of a large value, and operands behind the nsrc given ones that it reads
  * instead: copies with rows along neighbours. src has room for twice as many. */
 const Eq *band_turn(Module *m, Graph *g, const Member *n, int nsrc, Ref *src);

@@ -218,7 +218,8 @@ void lower_free(Lower *l, Made *m, const Ix **map) {
         }
         if (blocked && m == l->made)
             lower_blocks(l, e->ext[i]);
-        const Ix *turns = blocked ? lower_block_turns(l, e->ext[i]) : lower_extent(l, e->ext[i]);
+        const Ix *turns = blocked ? lower_block_turns(l, e->ext[i])
+                                  : lower_row_end(l, m->node, i, lower_extent(l, e->ext[i]));
         int v = lower_open(l, grows && m == l->made ? LOOP_SERIAL : LOOP_FREE,
                            ix_const(l->p, 0), turns, 1);
         map[i] = blocked ? ix_add(l->p, l->base, ix_var(l->p, v)) : ix_var(l->p, v);

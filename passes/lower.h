@@ -80,6 +80,8 @@ int lower_depth(const Lower *l, int loops);
 void lower_blocks(Lower *l, Dim e);                /* opens the loop over blocks */
 /* Turns from l->base to the block's end, where the blocked loop has extent e. */
 const Ix *lower_block_turns(Lower *l, Dim e);
+/* Where the loop over index i of n ends: at `end`, or where no more of the row is needed. */
+const Ix *lower_row_end(Lower *l, const Node *n, int i, const Ix *end);
 /* The terms of the band's block, one by one, onto local acc. */
 void lower_block(Lower *l, const Node *n, const Ix **map, int acc);
 void lower_sum(Lower *l, Made *m);                 /* a sum over the band's last loops */

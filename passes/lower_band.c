@@ -1,4 +1,5 @@
 /* Bands as loops: blocks of rows, and sums that grow from block to block. */
+#include "passes/band.h"
 #include "passes/lower.h"
 
 /* Blocks are a loop between those that hold them and the turns of one. */
@@ -20,13 +21,43 @@ const Ix *lower_block_turns(Lower *l, Dim e) {
                                : block;
 }
 
+/* What rows before place `at` need, in whole steps. */
+static const Ix *reach(Pool *p, const Ix *at) {
+    return ix_scale(p, ix_div(p, ix_addc(p, at, REACH_STEP - 1), REACH_STEP), REACH_STEP);
+}
+
+const Ix *lower_row_end(Lower *l, const Node *n, int i, const Ix *end) {
+    if (!l->band.id || !n->band.reach || n->band.row != i)
+        return end;
+    const Ix *most = reach(l->p, ix_addc(l->p, l->base, l->band.block));
+    most = ix_div(l->p, most, n->band.reach);
+    return ix_is_const(end, NULL) ? most : ix_min(l->p, end, most);
+}
+
 typedef struct {
     Lower *l;
     const Made *made;
     const Eq *eq;
     const Ix **map;
     const Ix *term;                    /* number of the block's first term */
+    const Ix *before;                  /* the same without the loop in blocks */
 } Sum;
+
+/* What stands in memory from before; nothing where the sum begins. Where the reach of rows
+ * grows, so it does for rows from `start` of the first turn of the loops outside. */
+static const Expr *from_before(const Sum *s, Cond begins, Cond outer, const Ix *start, int buf,
+                               const Ix *at) {
+    Pool *p = s->l->p;
+    const Node *n = s->made->node;
+    const Expr *none = x_num(p, s->eq->body->type, 0);
+    const Expr *old = x_read(p, s->eq->body->type, buf, 1, &at);
+    if (n->band.reach) {
+        const Ix *row = ix_scale(p, s->map[n->band.row], n->band.reach);
+        Cond fresh = cond_and(p, outer, cond_ge0(p, ix_sub(p, row, start)));
+        old = x_when(p, fresh, none, old);
+    }
+    return x_when(p, begins, none, old);
+}
 
 static const Ix *result_at(const Sum *s) {
     const Ix *sub[MAX_RANK];
@@ -54,13 +85,13 @@ static void add_chunk(const Sum *s, int acc) {
     Lower *l = s->l;
     Pool *p = l->p;
     const Eq *e = s->eq;
-    DType t = e->body->type;
     const Ix *chunk = ix_div(p, s->term, e->chunk), *at = result_at(s);
     const Ix *end = ix_addc(p, ix_scale(p, chunk, e->chunk), e->chunk);
     if (eq_terms(e) % e->chunk)
         end = ix_min(p, end, ix_const(p, eq_terms(e)));
-    const Expr *total = x_when(p, cond_eq0(p, chunk), x_num(p, t, 0),
-                               x_read(p, t, s->made->out[0], 1, &at));
+    const Ix *start = ix_scale(p, chunk, e->chunk);
+    const Expr *total = from_before(s, cond_eq0(p, chunk), cond_eq0(p, s->before), start,
+                                    s->made->out[0], at);
     Stmt *add = stmt_store(l->a, s->made->out[0], at, x_call2(p, FN_add, total, lower_var(l, acc)));
     const Ix *next = ix_add(p, s->term, lower_block_turns(l, e->ext[e->nidx - 1]));
     lower_put(l, stmt_if(l->a, cond_ge0(p, ix_sub(p, next, end)), add));
@@ -69,19 +100,20 @@ static void add_chunk(const Sum *s, int acc) {
 void lower_sum(Lower *l, Made *m) {
     const Eq *e = m->node->eq;
     Pool *p = l->p;
-    DType t = e->body->type;
     int buf = m->out[0], sums = m->node->band.sums;
-    Sum s = {l, m, e, NEW(l->a, e->nidx + 1, const Ix *), ix_const(p, 0)};
+    Sum s = {l, m, e, NEW(l->a, e->nidx + 1, const Ix *), ix_const(p, 0), NULL};
     lower_free(l, m, s.map);
     for (int i = 0; i < sums; i++) {
         bool last = i == sums - 1;
         s.map[e->nfree + i] = last ? l->base : l->at[l->band.loops - sums + i];
         s.term = ix_add(p, ix_scale(p, s.term, e->ext[e->nfree + i].n), s.map[e->nfree + i]);
     }
+    s.before = ix_sub(p, s.term, l->base);
     bool chunks = e->chunk < eq_terms(e);
     const Ix *at = chunks ? chunk_at(&s, &buf) : result_at(&s);
     Cond first = cond_eq0(p, chunks ? ix_mod(p, s.term, e->chunk) : s.term);
-    int acc = lower_let(l, x_when(p, first, x_num(p, t, 0), x_read(p, t, buf, 1, &at)));
+    Cond outer = cond_eq0(p, chunks ? ix_mod(p, s.before, e->chunk) : s.before);
+    int acc = lower_let(l, from_before(&s, first, outer, reach(p, l->base), buf, at));
     l->k->buf[m->out[0]].read = true;
     lower_block(l, m->node, s.map, acc);
     lower_put(l, stmt_store(l->a, buf, at, lower_var(l, acc)));

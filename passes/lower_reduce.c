@@ -87,8 +87,9 @@ static int chunk_loops(Reduce *r, int leave) {
     int n = 0;
     for (int i = r->shape.cut; i < r->eq->nidx - leave; i++, n++) {
         bool cut = i == r->shape.cut;
+        const Ix *end = cut ? r->hi : lower_extent(r->l, r->eq->ext[i]);
         int v = lower_open(r->l, LOOP_SERIAL, cut ? r->lo : ix_const(r->l->p, 0),
-                           cut ? r->hi : lower_extent(r->l, r->eq->ext[i]), 1);
+                           lower_row_end(r->l, r->node, i, end), 1);
         r->map[i] = ix_var(r->l->p, v);
     }
     return n;
@@ -118,16 +119,17 @@ static const Ix *row_start(Reduce *r) {
 static void one_lane(Reduce *r, int acc, int lane) {
     Lower *l = r->l;
     Pool *p = l->p;
+    int64_t left;
     int last = r->eq->nidx - 1, rows = chunk_loops(r, 1);
     bool cut = r->shape.cut == last;
     const Ix *lo = cut ? r->lo : ix_const(p, 0);
-    const Ix *length = ix_sub(p, cut ? r->hi : lower_extent(l, r->eq->ext[last]), lo);
+    const Ix *hi = cut ? r->hi : lower_extent(l, r->eq->ext[last]);
+    const Ix *length = ix_sub(p, lower_row_end(l, r->node, last, hi), lo);
     const Ix *phase = ix_mod(p, row_start(r), LANES), *from = ix_scale(p, phase, -1);
     const Ix *groups = ix_div(p, ix_addc(p, ix_add(p, length, phase), LANES - 1), LANES);
     int v = lower_open(l, LOOP_SERIAL, from, ix_add(p, from, ix_scale(p, groups, LANES)), LANES);
     const Ix *at = ix_add(p, ix_var(p, v), ix_var(p, lane));
-    int64_t len;
-    bool even = ix_is_const(phase, NULL) && ix_is_const(length, &len) && len % LANES == 0;
+    bool even = ix_is_const(phase, NULL) && ix_is_const(ix_mod(p, length, LANES), &left) && !left;
     r->map[last] = ix_add(p, lo, at);
     if (!even) {
         Cond in = cond_and(p, cond_ge0(p, at), cond_ge0(p, ix_addc(p, ix_sub(p, length, at), -1)));

@@ -21,13 +21,36 @@ Stmt *nest_link(Nest *n) {
     return n->loop[0];
 }
 
-int64_t nest_extent(const Stmt *loop, int64_t batch_bound, bool *batch) {
+static void box_list(const Stmt *s, Box *box, Dim *ext) {
+    for (; s; s = s->next) {
+        int64_t lo, hi;
+        if (s->kind == S_FOR && ix_range(s->hi, box, &lo, &hi) && hi > 0)
+            ext[s->var] = (Dim){hi, false};
+        box_list(s->body, box, ext);
+    }
+}
+
+Box nest_box(Arena *a, const Kernel *k, int64_t batch_bound) {
+    Dim *ext = NEW(a, k->nloop + 1, Dim);
+    Box box = {k->nloop, ext, batch_bound};
+    for (int i = 0; i < k->nloop; i++)
+        ext[i] = (Dim){INT32_MAX, false};
+    box_list(k->body, &box, ext);
+    return box;
+}
+
+int64_t nest_extent(const Stmt *loop, const Box *box, bool *varies) {
     int64_t lo, hi;
-    Box box = {0, NULL, batch_bound};
-    *batch = !ix_is_const(loop->hi, &hi) || !ix_is_const(loop->lo, &lo);
-    if (!*batch)
+    *varies = !ix_is_const(loop->hi, &hi) || !ix_is_const(loop->lo, &lo);
+    if (!*varies)
         return hi - lo;
-    return ix_range(loop->hi, &box, &lo, &hi) ? hi : batch_bound;
+    return nest_most(loop->hi, box, &hi) ? hi : box->batch;
+}
+
+bool nest_most(const Ix *e, const Box *box, int64_t *most) {
+    int64_t lo;
+    Box alone = {0, NULL, box->batch};
+    return ix_range(e, &alone, &lo, most) || ix_range(e, box, &lo, most);
 }
 
 bool nest_holds_free(const Stmt *s) {

@@ -16,8 +16,12 @@ typedef struct {
 Nest nest_at(Stmt *s);
 /* The nest's loops and core in their present order, written back into loop[0]'s place. */
 Stmt *nest_link(Nest *n);
-/* Trip count if it is constant, else the bound for the batch and *batch set. */
-int64_t nest_extent(const Stmt *loop, int64_t batch_bound, bool *batch);
+/* Values of the kernel's loop variables; those that are not known take any. */
+Box nest_box(Arena *a, const Kernel *k, int64_t batch_bound);
+/* Trip count if it is constant, else the most it can be and *varies set. */
+int64_t nest_extent(const Stmt *loop, const Box *box, bool *varies);
+/* The most of e: by the batch alone, or else by the loops. */
+bool nest_most(const Ix *e, const Box *box, int64_t *most);
 bool nest_holds_free(const Stmt *core);            /* FREE loops or vectors inside */
 bool nest_holds_serial(const Stmt *core);          /* reduction loops inside */
 

@@ -19,6 +19,7 @@ typedef struct {
     const Node *shape;
     int n;
     const Node **reader;               /* of large values, in order */
+    bool whole;                        /* of its rows all is needed */
 } Set;
 
 typedef struct { int band, next; Node *twin; } Use;
@@ -37,6 +38,7 @@ typedef struct {
     int nuse;
     Use *use;                          /* nodes of bands, chained by node */
     int *first;                        /* by node: first use, or -1 */
+    Reach *reach;                      /* by node */
 } Work;
 
 /* --- may a reader join a band? --- */
@@ -184,13 +186,36 @@ static void fill_bands(Work *w) {
     }
 }
 
+/* Bands in which something is needed of a row beyond its own place. */
+static void find_reach(Work *w) {
+    bool *stored = NEW(w->m->temp, w->g->nnode + 1, bool);
+    w->reach = NEW(w->m->temp, w->g->nnode + 1, Reach);
+    for (int i = 0; i < w->g->nnode; i++)
+        for (int s = 0; w->first[i] < 0 && s < w->g->node[i]->nsrc; s++)
+            stored[w->g->node[i]->src[s].node->id] = true;
+    for (int i = 0; i < w->g->nresult; i++)
+        stored[w->g->result[i].ref.node->id] = true;
+    for (int b = 0; b < w->nset; b++)
+        w->set[b].whole = !band_square(w->set[b].shape, band_block(w->m, w->set[b].shape));
+    for (int i = 0; i < w->g->nnode; i++) {
+        bool ends = w->first[i] < 0 || band_reach(w->m, w->g->node[i], w->as, w->reach, &w->reach[i]);
+        ends &= !stored[i] || w->as[i].role != ROLE_LARGE;
+        for (int u = w->first[i]; u >= 0; u = w->use[u].next)
+            w->set[w->use[u].band].whole |= !ends;
+    }
+}
+
 /* --- the new graph --- */
 
 static Node *twin(Work *w, Graph *made, const Node *n, Use *use, Node *const *map) {
     const Member *as = &w->as[n->id];
     Ref *src = NEW(made->arena, 2 * n->nsrc, Ref);
     Band band = {use->band + 1, as->loops, band_block(w->m, w->set[use->band].shape),
-                 as->sums};
+                 as->sums, 0, 0};
+    if (!w->set[use->band].whole && w->reach[n->id].index >= 0) {
+        band.row = w->reach[n->id].index;
+        band.reach = w->reach[n->id].places;
+    }
     for (int s = 0; s < n->nsrc; s++) {
         src[s] = (Ref){map[n->src[s].node->id], n->src[s].res};
         for (int u = w->first[n->src[s].node->id]; u >= 0; u = w->use[u].next)
@@ -236,6 +261,7 @@ bool pass_recompute(Module *m, Graph **g) {
     if (w.nset == 0)
         return true;
     fill_bands(&w);
+    find_reach(&w);
     *g = graph_live(rebuild(&w));
     return true;
 }

@@ -60,9 +60,9 @@ bool tile_sums_chunks(const Stmt *loop) {
 static void reduction(Tile *t, const Stmt *s) {
     for (; s; s = s->next) {
         if (s->kind == S_FOR) {
-            int64_t lo, hi, e = 1;
-            Box box = {0, NULL, t->m->batch};
-            if (ix_range(ix_sub(t->m->pool, s->hi, s->lo), &box, &lo, &hi) && hi > 0)
+            int64_t hi, e = 1;
+            Box alone = {0, NULL, t->m->batch}, *box = ix_is_const(s->lo, NULL) ? &t->box : &alone;
+            if (nest_most(ix_sub(t->m->pool, s->hi, s->lo), box, &hi) && hi > 0)
                 e = hi;
             t->terms *= (double)e;
             bool sums = tile_sums_chunks(s);
@@ -84,12 +84,22 @@ static double reuse(const Tile *t, const Hot *h, int v) {
     return r;
 }
 
+/* Does the loop always end with a block of lanes? */
+static bool whole_blocks(const Tile *t, int v) {
+    const Ix *hi = t->nest.loop[v]->hi;
+    int64_t block = (int64_t)MOST_VECTORS * t->m->target->lanes;
+    for (int i = 0; i < hi->n; i++)
+        if (hi->term[i].coef % block || hi->term[i].atom->kind == IX_BATCH)
+            return false;
+    return hi->c % block == 0;
+}
+
 /* Cycles for each point and term if loop v becomes lanes; negative: it cannot. */
 static double cost(const Tile *t, int v) {
     int64_t e = t->extent[v], lanes = t->m->target->lanes;
     double used = (double)e / (double)((e + lanes - 1) / lanes * lanes);
     double c = 0.5 / ((double)lanes * used), s = nest_score(&t->nest, t->nest.loop[v]->var);
-    if (s < -1e8 || t->dynamic[v])
+    if (s < -1e8 || (t->dynamic[v] && !whole_blocks(t, v)))
         return -1;
     if (lanes == 1)
         return 1;
@@ -146,7 +156,7 @@ static void choose_tiles(Tile *t) {
         t->tile[i] = 1;
         rows |= shares_lanes(t, i) && t->extent[i] > 1;
     }
-    int most = rows ? (lanes == 1 ? 4 : 2) : 4;
+    int most = rows ? (lanes == 1 ? 4 : 2) : MOST_VECTORS;
     t->vectors = regs < most ? (int)regs : most;
     room /= t->vectors;
     room = room > 25 ? 25 : room;
@@ -182,7 +192,7 @@ static bool analyse(Tile *t) {
         return false;
     for (int i = 0; i < t->nest.n; i++) {
         const Stmt *s = t->nest.loop[i];
-        t->extent[i] = nest_extent(s, t->m->batch, &t->dynamic[i]);
+        t->extent[i] = nest_extent(s, &t->box, &t->dynamic[i]);
         if (s->step != 1 || s->lo->n || s->lo->c || t->extent[i] < 1)
             return false;
     }
@@ -199,7 +209,7 @@ static void walk(Module *m, Kernel *k, Stmt **at) {
     while (*at) {
         Stmt *s = *at, *next = s->next;
         if (s->kind == S_FOR && s->loop == LOOP_FREE) {
-            Tile t = {.m = m, .k = k, .nest = nest_at(s)};
+            Tile t = {.m = m, .k = k, .nest = nest_at(s), .box = nest_box(m->temp, k, m->batch)};
             Stmt *made = analyse(&t) ? tile_build(&t) : NULL;
             if (made)
                 *at = made;

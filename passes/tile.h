@@ -5,7 +5,7 @@
 #include "passes/jam.h"
 #include "passes/nest.h"
 
-enum { MAX_HOT = 4 };
+enum { MAX_HOT = 4, MOST_VECTORS = 4 };
 
 typedef struct {                       /* a read inside the reduction */
     const Expr *read;
@@ -18,6 +18,7 @@ typedef struct {
     Module *m;
     Kernel *k;
     Nest nest;
+    Box box;                           /* of the kernel's loops */
     int64_t extent[MAX_NEST];
     bool dynamic[MAX_NEST];            /* runs to the batch */
     int nhot;

@@ -62,14 +62,13 @@ static bool path_to(Pack *k, const Stmt *s) {
 
 /* The most turns a loop takes; its bounds may be a run cut short: min(lo + run, end). */
 static bool most_turns(Build *b, const Stmt *s, int64_t *turns) {
-    Box box = {0, NULL, b->t->m->batch};
+    const Box *box = &b->t->box;
     const Ix *hi = s->hi;
-    int64_t lo;
     if (hi->n == 1 && hi->c == 0 && hi->term->coef == 1 && hi->term->atom->kind == IX_MIN)
         for (int i = 0; i < 2; i++)
-            if (ix_range(ix_sub(b->p, hi->term->atom->a[i], s->lo), &box, &lo, turns))
+            if (nest_most(ix_sub(b->p, hi->term->atom->a[i], s->lo), box, turns))
                 return *turns > 0;
-    return ix_range(ix_sub(b->p, hi, s->lo), &box, &lo, turns) && *turns > 0;
+    return nest_most(ix_sub(b->p, hi, s->lo), box, turns) && *turns > 0;
 }
 
 /* Terms of all chunks: the last may be cut short where its outermost loop ends. */
@@ -185,6 +184,14 @@ static Stmt *row_tile(Build *b, int i, Stmt *body, int times, const Ix *lo, cons
     return stmt_for(b->a, u, LOOP_FREE, lo, hi, times, rows(b, i + 1, body));
 }
 
+/* Copies of the next tile: all that is left, if that is known and more than a few. */
+static int fewer(int times, const Ix *rest) {
+    int64_t left;
+    if (ix_is_const(rest, &left) && left > 4 && left < times)
+        return (int)left;
+    return times > 4 ? 4 : 1;
+}
+
 static Stmt *rows(Build *b, int i, Stmt *body) {
     Tile *t = b->t;
     while (i < t->nest.n && (i == t->vec || t->tile[i] == 1))
@@ -195,7 +202,7 @@ static Stmt *rows(Build *b, int i, Stmt *body) {
     const Ix *lo = t->nest.loop[i]->lo, *hi = t->nest.loop[i]->hi;
     const Ix *rest = ix_sub(b->p, hi, lo);
     Stmt *first = NULL, **tail = &first;
-    for (int times = t->tile[i]; times >= 1; times = times > 4 ? 4 : 1) {
+    for (int times = t->tile[i]; times >= 1; times = fewer(times, rest)) {
         int64_t left;
         if (ix_is_const(rest, &left) && left < times && left > 0)
             times = (int)left;         /* the exact remainder */
@@ -287,8 +294,9 @@ static Stmt *blocks(Build *b) {
         body = stmt_if(b->a, cond_ge0(b->p, ix_sub(b->p, ix_const(b->p, full - 1), nv)), body);
         body->next = stmt_if(b->a, cond_ge0(b->p, ix_addc(b->p, nv, -full)), edge);
     }
-    return stmt_for(b->a, n, LOOP_FREE, ix_const(b->p, 0),
-                    ix_const(b->p, full + (left > 0)), 1, full ? body : edge);
+    const Ix *count = t->dynamic[t->vec] ? ix_div(b->p, t->nest.loop[t->vec]->hi, b->width)
+                                         : ix_const(b->p, full + (left > 0));
+    return stmt_for(b->a, n, LOOP_FREE, ix_const(b->p, 0), count, 1, full ? body : edge);
 }
 
 Stmt *tile_build(Tile *t) {

@@ -36,12 +36,12 @@ static bool collapse(Module *m, Kernel *k, Nest *n) {
 
 /* --- choosing and widening --- */
 
-static int best_loop(const Nest *n, int64_t batch) {
+static int best_loop(const Nest *n, const Box *box) {
     int best = -1;
     double most = 0;
     for (int i = 0; i < n->n; i++) {
         bool dynamic;
-        int64_t e = nest_extent(n->loop[i], batch, &dynamic);
+        int64_t e = nest_extent(n->loop[i], box, &dynamic);
         double s = nest_score(n, n->loop[i]->var);
         if (e < 4 || s <= 0)
             continue;
@@ -112,7 +112,8 @@ static void nest(Module *m, Kernel *k, Stmt **at) {
     }
     while (n.n > 1 && !nest_holds_serial(n.core) && collapse(m, k, &n))
         ;
-    int best = best_loop(&n, m->batch);
+    Box box = nest_box(m->temp, k, m->batch);
+    int best = best_loop(&n, &box);
     if (best >= 0) {
         innermost(&n, best);
         nest_link(&n);

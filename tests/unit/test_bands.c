@@ -74,6 +74,8 @@ static const Shape shapes[] = {
     {1, 2, 1, 263, 263, 4, false, true, true},
     {1, 2, 3, 260, 256, 4, true, false, false},   /* sums over two loops, in several chunks */
     {2, 1, 2, 256, 260, 4, false, false, false},
+    {1, 2, 1, 256, 256, 8, false, true, true},    /* rows end with their block */
+    {2, 1, 2, 320, 320, 4, false, false, true},
 };
 
 static void check(Compare cmp, bool gradient) {
@@ -94,6 +96,8 @@ static void interpreter(void) {
         check((Compare){.target = "portable", .backend = EXEC_INTERP}, gradient);
         check((Compare){.target = "avx512", .backend = EXEC_INTERP, .special = true}, gradient);
         check((Compare){.target = "avx2", .backend = EXEC_INTERP, .fast = true,
+                        .tolerance = 1e-4}, gradient);
+        check((Compare){.target = "native", .backend = EXEC_JIT, .fast = true, .threads = 2,
                         .tolerance = 1e-4}, gradient);
     }
 }
@@ -118,6 +122,11 @@ static void chunks(void) {
                                                      .backend = EXEC_JIT}));
         arena_free(b.a);
     }
+    Bench b = open((Shape){1, 1, 2, 1280, 1280, 4, false, false, true}, true);
+    CU_ASSERT(compare_graph(b.a, b.g, &(Compare){.n = 1, .seed = 9, .target = "native",
+                                                 .backend = EXEC_JIT, .fast = true,
+                                                 .tolerance = 1e-4}));
+    arena_free(b.a);
 }
 
 static int64_t arena_of(int queries, int share, bool gradient) {
