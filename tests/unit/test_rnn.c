@@ -1,6 +1,7 @@
 /* Recurrent cells as layers: parameters, values, every backend, how it starts. */
 #include "compare.h"
 #include "frontend/model.h"
+#include "kiln/kiln.h"
 #include "tests/unit/unit.h"
 
 #include <math.h>
@@ -221,8 +222,72 @@ static void beginning(void) {
     arena_free(a);
 }
 
+/* --- what is emitted --- */
+
+/* Statements in the C of an LSTM over so many steps. */
+static int statements(int steps, bool training) {
+    char text[256];
+    snprintf(text, sizeof text, "kiln: 1\nmodel:\n  inputs: {x: [%d, 16]}\n  layers:\n"
+             "    - lstm: {units: 64, layers: 2, return: last}\n"
+             "    - linear: 1\ntrain: {loss: mse}\n", steps);
+    kiln_options o = {.batch = 16, .training = training, .target = "avx2"};
+    kiln *k = kiln_open_text("net.yaml", text, strlen(text), &o);
+    char *header = NULL, *source = NULL;
+    int n = 0;
+    CU_ASSERT_EQUAL_FATAL(kiln_emit_c(k, "net", 0, &header, &source), 0);
+    for (const char *c = source; *c; c++)
+        n += *c == ';';
+    kiln_free(header);
+    kiln_free(source);
+    kiln_close(k);
+    return n;
+}
+
+/* It is a loop: more steps are no more code. In training, sums over more terms than a chunk
+ * have a loop more, and what is worth two threads a function. */
+static void code(void) {
+    CU_ASSERT_EQUAL(statements(512, false), statements(8, false));
+    CU_ASSERT_TRUE(statements(512, true) * 4 < statements(8, true) * 5);
+}
+
+/* Contractions of a graph by the steps they run over: those in the bodies of scans, and
+ * outside of them. */
+static void count_products(const Graph *g, bool inside, int *in, int *out) {
+    for (int i = 0; i < g->nnode; i++) {
+        const Node *n = g->node[i];
+        if (n->kind == N_SCAN)
+            count_products(n->scan->body, true, in, out);
+        else if (n->kind == N_EQ && n->eq->fold == FOLD_SUM && n->nsrc == 2)
+            ++*(inside ? in : out);
+    }
+}
+
+/* The inputs' product stands before the loop, the weights' gradients behind it. */
+static void hoisted(void) {
+    Arena *a = arena_new();
+    Diag *d = diag_new(a, NULL, NULL);
+    Model *m = load(a, d, &(Case){.layer = "lstm", .options = "units: 6", .inputs = ""});
+    ModelGraph g = *model_graph(m, "forward", MODE_TRAIN);
+    int in = 0, out = 0;
+    count_products(g.graph, false, &in, &out);
+    CU_ASSERT_EQUAL(in, 1);
+    CU_ASSERT_EQUAL(out, 1);
+    Ref seed = graph_leaf(g.graph, N_INPUT, "seed", ref_type(g.output[0])), grad[4];
+    graph_gradient(g.graph, 1, g.output, &seed, m->param.n, g.param, grad);
+    in = out = 0;
+    for (int k = 0; k < m->param.n; k++)
+        for (const Node *n = grad[k].node; n;) {
+            CU_ASSERT_NOT_EQUAL(n->kind, N_SCAN);
+            out += n->eq->fold == FOLD_SUM;
+            n = n->eq->fold == FOLD_SUM ? NULL : n->src[0].node;
+        }
+    CU_ASSERT_EQUAL(out, 4);
+    arena_free(a);
+}
+
 int main(void) {
     static const UnitTest test[] = {
-        {"values", values}, {"backends", backends}, {"beginning", beginning}};
+        {"values", values}, {"backends", backends}, {"beginning", beginning},
+        {"code", code}, {"hoisted", hoisted}};
     return unit_main("rnn", test, COUNT(test));
 }
