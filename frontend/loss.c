@@ -6,7 +6,8 @@
 typedef enum {
     LABEL_SAME,                        /* f32, as the output */
     LABEL_CLASS,                       /* i32: a number below the output's last dim */
-    LABEL_BINARY                       /* f32, 0..1, as the output */
+    LABEL_BINARY,                      /* f32, 0..1, as the output */
+    LABEL_SEQUENCE                     /* i32: so many class numbers, then -1 */
 } LabelKind;
 
 typedef struct { const char *name; LabelKind label; const char *body; } LossRow;
@@ -15,6 +16,37 @@ typedef struct { const char *name; LabelKind label; const char *body; } LossRow;
 #define COUNTS \
     "; w = {W[..] = select(eq(f32(A[..]), k), 0:f32, 1:f32)}(target; k=ignore_index) " \
     "? ignore_index.given"
+
+/* Logarithms of probabilities, where there is no such path. */
+#define NEVER "-1e30"
+
+/* Graves' forward variables in logarithms: states are blank, label, blank .. and one more
+ * blank, so that they are pairs; h[s] is what all paths that end in s have together. */
+#define CTC \
+    "m = amax(x; axis=last, keep=1); m = {O[..] = detach(A[..])}(m); z = sub(x, m); " \
+    "s = exp(z); s = sum(s; axis=last, keep=1); s = log(s); z = sub(z, s); " \
+    "e = {E[n,j<l+1,r<2] = when(r == 1 && j < l, " \
+    "select(lt(A[n,j], 0), i32(b), A[n,j]), i32(b))}" \
+    "(target; l:i=labels, b:i=blank); " \
+    "k = {K[n,j<l+1,r<2] = when(r == 1 && j >= 1 && j < l, " \
+    "select(eq(A[n,j], A[n,j-1]), " NEVER ", 0:f32), " NEVER ")}(target; l:i=labels); " \
+    "e = reshape(e; shape=[n, 2*labels + 2]); k = reshape(k; shape=[n, 2*labels + 2]); " \
+    "p = {Q[t,n,s] = A[n,t,B[n,s]]}(z, e); " \
+    "h.start = {S[n<A.0,s<A.1] = when(s == 0, 0:f32, " NEVER ")}(k); " \
+    "scan h = h.start over p; " \
+    "a = {P[n,s<A.1] = when(s >= 1, A[n,s-1], " NEVER ")}(h); " \
+    "c = {C[n,s] = when(s >= 2, A[n,s-2], " NEVER ") + B[n,s]}(h, k); " \
+    "m = {M[..] = detach(max(A[..], max(B[..], C[..])))}(h, a, c); " \
+    "y = {Y[..] = D[..] + log(exp(A[..] - D[..]) + exp(B[..] - D[..]) + exp(C[..] - D[..]))}" \
+    "(h, a, c, m); y = add(y, p); step h = y; " \
+    "f = h ? !lengths.given; " \
+    "f = {F[n,s] = A[B[n] - 1,n,s]}(h.all, lengths) ? lengths.given; " \
+    "l = {L[n] += when(A[n,j] >= 0, 1:i32, 0:i32)}(target); " \
+    "a = {P[n] = A[n,2*B[n]]}(f, l); " \
+    "c = {C[n] = when(B[n] >= 1, A[n,2*B[n]-1], " NEVER ")}(f, l); " \
+    "m = {M[n] = detach(max(A[n], B[n]))}(a, c); " \
+    "o = {O[n] = -(C[n] + log(exp(A[n] - C[n]) + exp(B[n] - C[n])))}(a, c, m); " \
+    "o = {O[n] = select(lt(A[n], 1e29), A[n]/max(f32(B[n]), 1), 0)}(o, l)"
 
 /* Each gives one number for each element or example in `o`; their mean is the loss, that of
  * those which count where there is a `w`. */
@@ -33,6 +65,7 @@ static const LossRow losses[] = {
      "u = mean(z; axis=last) ? label_smoothing; u = sub(s, u) ? label_smoothing; "
      "o = {O[..] = A[..] + e*(B[..] - A[..])}(o, u; e=label_smoothing) ? "
      "label_smoothing" COUNTS},
+    {"ctc", LABEL_SEQUENCE, CTC},
     {"binary_cross_entropy", LABEL_BINARY,
      "o = {O[..] = B[..]*softplus(-A[..]) + (1 - B[..])*softplus(A[..])}(x, target)"},
 };
@@ -55,12 +88,14 @@ typedef struct {
     Ref label;
 } Term;
 
-static Type label_type(const Type *out, LabelKind kind) {
+static Type label_type(const Build *b, const Term *term, const Type *out) {
     Type t = *out;
-    if (kind == LABEL_CLASS) {
+    if (term->row->label == LABEL_CLASS || term->row->label == LABEL_SEQUENCE) {
         t.dtype = I32;
         t.rank--;
     }
+    if (term->row->label == LABEL_SEQUENCE)
+        t.dim[1].n = (int64_t)tree_number(&b->let, term->options, "labels");
     return t;
 }
 
@@ -92,6 +127,10 @@ static int find_output(Build *b, const Term *t, Loc loc) {
 /* The label to ignore is a class, or the number before or after them. */
 static bool widen_range(const Build *b, const Term *t, ModelTensor *label) {
     const Tree *ignore = tree_find(t->options, "ignore_index");
+    const Tree *blank = tree_find(t->options, "blank");
+    if (blank && tree_number(&b->let, t->options, "blank") >= (double)label->hi)
+        return diag_error(blank->loc, "%s: blank: expected a class, 0 to %lld", t->where,
+                          (long long)label->hi - 1);
     if (!ignore)
         return true;
     double k = tree_number(&b->let, t->options, "ignore_index");
@@ -109,22 +148,26 @@ static bool find_label(Build *b, Term *t, int nterm, int i, Loc loc) {
     Ref x = b->out->raw[t->output];
     const Type *out = ref_type(x);
     const char *name = b->m->output.item[t->output].name;
-    bool flat = t->row->label == LABEL_CLASS && out->rank < 2;
-    if (out->dtype != F32 || flat) {
+    LabelKind kind = t->row->label;
+    const char *shape = kind == LABEL_CLASS && out->rank < 2       ? "[..., classes]"
+                        : kind == LABEL_SEQUENCE && out->rank != 3 ? "[time, classes]"
+                                                                   : NULL;
+    if (out->dtype != F32 || shape) {
         diag_error(loc, "%s: expects an output of %s, '%s' is %s", t->where,
-                   flat ? "[..., classes]" : "f32", name, type_text(b->arena, out));
+                   shape ? shape : "f32", name, type_text(b->arena, out));
         build_note(b, x, 0);
         return false;
     }
     const char *label = nterm == 1 ? "target" : arena_printf(b->arena, "target.%s", name);
-    Type type = label_type(out, t->row->label);
+    Type type = label_type(b, t, out);
     label = strs_z(b->m->strs, label);
     t->label = graph_leaf(b->g, N_INPUT, label, &type);
     b->out->label[i] = t->label;
     if (!b->declare)
         return true;
     ModelTensor all = {.name = label, .type = type, .loc = loc,
-                       .ranged = t->row->label == LABEL_CLASS,
+                       .ranged = kind == LABEL_CLASS || kind == LABEL_SEQUENCE,
+                       .lo = kind == LABEL_SEQUENCE ? -1 : 0,
                        .hi = out->dim[out->rank - 1].n};
     if (!widen_range(b, t, &all))
         return false;
@@ -133,6 +176,20 @@ static bool find_label(Build *b, Term *t, int nterm, int i, Loc loc) {
             return diag_error(loc, "%s: a second loss of output '%s'", t->where, name);
     PUSH(b->arena, b->m->label.item, b->m->label.n) = all;
     return true;
+}
+
+/* The input that says how many steps of each example count, 1 or more. */
+static bool bind_lengths(Build *b, Macro *m, const Term *t) {
+    const Tree *name = tree_find(t->options, "lengths");
+    const char *what = arena_printf(b->arena, "%s: lengths", t->where);
+    macro_number(m, "lengths.given", name != NULL);
+    if (!name)
+        return true;
+    Ref r = build_find_tensor(b, NULL, what, name);
+    char reshape[] = "lengths = reshape(lengths; shape=[n])";
+    return r.node && macro_named(m, "lengths", "int", r) &&
+           build_range(b, m, r, 1, ref_type(b->out->raw[t->output])->dim[1].n + 1) &&
+           macro_body(m, reshape, &r);
 }
 
 /* Runs a row on the term's output and label, and takes the mean of what it gives. */
@@ -151,11 +208,12 @@ static Ref run_row(Build *b, const Term *t, const LossRow *row, Loc loc) {
     macro_ref(&m, "target", t->label);
     macro_number(&m, "last", ref_type(*in)->rank - 1);
     for (int i = 0; t->options && i < t->options->n; i++)
-        if (strcmp(t->options->item[i]->key, "of"))
+        if (strcmp(t->options->item[i]->key, "of") &&
+            strcmp(t->options->item[i]->key, "lengths"))
             macro_number(&m, t->options->item[i]->key,
                          tree_number(&b->let, t->options, t->options->item[i]->key));
     macro_number(&m, "ignore_index.given", tree_find(t->options, "ignore_index") != NULL);
-    if (!macro_body(&m, row->body, &o))
+    if (!bind_lengths(b, &m, t) || !macro_body(&m, row->body, &o))
         return (Ref){0};
     if (!macro_find(&m, "w").node)
         return macro_op(&m, "mean_all", 1, &o, 0, NULL);

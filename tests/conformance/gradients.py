@@ -124,9 +124,17 @@ def masked_cross_entropy(case):
     return Model(case, "    - identity", loss=json.dumps({"cross_entropy": options}))
 
 
+def ctc(case):
+    options = {k: case.attrs[k] for k in ("labels", "blank")}
+    if case.attrs["masked"]:
+        options["lengths"] = "lengths"
+    text = "    - identity: {from: lengths, name: all}\n    - identity: {from: x}"
+    return Model(case, text, loss=json.dumps({"ctc": options}))
+
+
 ROWS = {"lstm": recurrent, "gru": recurrent, "rnn_tanh": recurrent, "rnn_relu": recurrent,
         "packed_lstm": recurrent, "packed_gru": recurrent, "packed_rnn": recurrent,
-        "peephole_lstm": recurrent, "custom_cell": custom_cell, "masked_cross_entropy": masked_cross_entropy}
+        "peephole_lstm": recurrent, "custom_cell": custom_cell, "ctc": ctc, "masked_cross_entropy": masked_cross_entropy}
 
 
 # --- running and comparing ---

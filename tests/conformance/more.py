@@ -155,8 +155,34 @@ def masked_cross_entropy(_, r):
     return options, Labelling(**options), [("x", r.n(n, time, classes), 1), ("target", target, 0)]
 
 
+class Ctc(nn.Module):
+    """Labels end with -1; an example whose labels do not fit counts as 0."""
+
+    def __init__(self, labels, blank, masked):
+        super().__init__()
+        self.blank, self.masked = blank, masked
+
+    def forward(self, x, lengths, target):
+        if not self.masked:
+            lengths = torch.full_like(lengths, x.shape[1])
+        return nn.functional.ctc_loss(x.log_softmax(2).transpose(0, 1), target.clamp(min=0).long(),
+                                      lengths.long(), (target >= 0).sum(1), blank=self.blank,
+                                      zero_infinity=True)
+
+
+def ctc(_, r):
+    n, time, classes, labels = r.d(1, 4), r.d(2, 12), r.d(3, 6), r.d(1, 5)
+    options = {"labels": labels, "blank": r.c(0, classes - 1), "masked": r.c(False, True)}
+    target = r.i(classes - 1, n, labels) + (options["blank"] == 0)
+    for row in target:
+        row[r.d(1, labels):] = -1
+    inputs = [("x", r.n(n, time, classes), 1), ("lengths", r.i(time, n) + 1, 0),
+              ("target", target, 0)]
+    return options, Ctc(**options), inputs
+
+
 MORE = {"packed_lstm": sequence, "packed_gru": sequence, "packed_rnn": sequence,
-        "peephole_lstm": peepholes, "custom_cell": custom_cell, "masked_cross_entropy": masked_cross_entropy}
+        "peephole_lstm": peepholes, "custom_cell": custom_cell, "ctc": ctc, "masked_cross_entropy": masked_cross_entropy}
 
 
 def main():

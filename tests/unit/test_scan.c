@@ -146,6 +146,13 @@ static const Case cases[] = {
      "    %c0 = input \"c0\" : f32[n:1,2]\n    %x0 = input \"x0\" : f32[n:1,2]\n"
      "    %1 = { O[n<n:1,i] = sin(%c0[0,i] + %x0[0,i]) } : f32[n:1,2]\n"
      "    output \"c0\" %1\n  } : f32[n:1,2]\n" LAST "}\n"},
+    {"neighbours under guards", 2,
+     OPEN X H
+     "  %s = scan 4 carry(%h) stack(%t) whole() {\n" BODY
+     "    %1 = { O[n,i<2] = when(i >= 1, %c0[n,i-1], -1) } : f32[n:3,2]\n"
+     "    %2 = { O[n,i] = log(exp(%c0[n,i]) + exp(%1[n,i])) + %x0[n,i] } : f32[n:3,2]\n"
+     "    output \"c0\" %2\n    output \"y0\" %2\n  } : f32[n:3,2], f32[4,n:3,2]\n"
+     LAST ALL(".1") "}\n"},
     {"a wide cell", 0,
      "graph @g batch 20 {\n"
      "  %x = input \"x\" : f32[n:20,7,19]\n  %h = input \"h\" : f32[n:20,33]\n"
