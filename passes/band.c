@@ -81,8 +81,9 @@ static bool is_large(const Module *m, const Node *n, const Member *before, Membe
     if (loops < 2 || n->eq->ext[loops - 1].batch || n->eq->nfree <= loops)
         return false;
     if (from) {
-        x_visit(n->eq->body, reads_in_place, &k);
-        k.ok &= n->eq->fold == FOLD_NONE && band_same_shape(n, from);
+        k.ok = n->eq->fold == FOLD_NONE && band_same_shape(n, from);
+        if (k.ok)
+            x_visit(n->eq->body, reads_in_place, &k);
     } else {
         k.ok = grows(m, n, loops);
     }
