@@ -1,4 +1,5 @@
 /* Files, read and written whole. */
+#define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
 #include "base/base.h"
 
@@ -6,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -98,20 +100,32 @@ static void sync_dir(const char *path) {
     text_free(&dir);
 }
 
-/* The mode a new file would get: that of the file replaced, else what umask leaves; the
- * mask cannot be read without being set, so a temporary is opened with it. */
-static int open_temporary(Text *name, const char *path) {
-    struct stat st;
-    mode_t mode = stat(path, &st) ? 0666 : st.st_mode & 0777;
-    int fd = -1;
-    for (unsigned i = 0; i < 100 && fd < 0; i++) {
-        name->n = 0;
-        text_printf(name, "%s.%ld-%u.tmp", path, (long)getpid(), i);
-        fd = open(name->s, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (fd < 0 && errno != EEXIST)
-            break;
+/* Is what is open still what has the name? Another writer may have renamed it. */
+static bool still_named(int fd, const char *name) {
+    struct stat open_one, named;
+    return !fstat(fd, &open_one) && !stat(name, &named) && open_one.st_ino == named.st_ino &&
+           open_one.st_dev == named.st_dev;
+}
+
+/* Opens `name`, empty and locked: what a writer that was killed has left is used again, one
+ * that is at work is waited for. A new file has the mode that umask leaves. */
+static int open_temporary(const char *name, const char *path) {
+    struct stat old;
+    for (;;) {
+        int fd = open(name, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd < 0)
+            return fd;
+        while (flock(fd, LOCK_EX) && errno == EINTR)
+            continue;
+        bool same = still_named(fd, name), replaces = !stat(path, &old);
+        if (same && !ftruncate(fd, 0) && (!replaces || !fchmod(fd, old.st_mode & 0777)))
+            return fd;
+        int code = errno;
+        close(fd);
+        errno = code;
+        if (same)
+            return -1;
     }
-    return fd;
 }
 
 /* Devices and pipes cannot be replaced by a rename: they are written to. */
@@ -131,22 +145,14 @@ bool file_write(Loc loc, const char *path, const void *data, size_t size) {
     if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
         return write_special(loc, path, data, size);
     Text name = {0};
-    int fd = open_temporary(&name, path), code = errno;
-    bool ok = fd >= 0;
-    if (ok) {
-        ok = write_all(fd, data, size) && !fsync(fd);
-        code = errno;
-        if (close(fd) && ok) {
-            ok = false;
-            code = errno;
-        }
-        if (ok && rename(name.s, path)) {
-            ok = false;
-            code = errno;
-        }
-        if (!ok)
-            unlink(name.s);
-    }
+    text_printf(&name, "%s.tmp", path);
+    int fd = open_temporary(name.s, path);
+    bool ok = fd >= 0 && write_all(fd, data, size) && !fsync(fd) && !rename(name.s, path);
+    int code = errno;
+    if (fd >= 0 && !ok)
+        unlink(name.s);
+    if (fd >= 0)
+        close(fd);                     /* the lock goes last */
     text_free(&name);
     if (!ok)
         return file_error(loc, "write", path, code);

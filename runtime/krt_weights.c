@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -164,27 +165,42 @@ static int write_all(int fd, const void *data, size_t n) {
     return 0;
 }
 
-static int write_file(const char *path, const unsigned char *header, const void *data,
-                      size_t bytes) {
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return -1;
-    int bad = write_all(fd, header, HEADER) || write_all(fd, data, bytes) || fsync(fd);
-    return close(fd) || bad;
+/* Opens `path`, empty and locked: what a writer that was killed has left is used again,
+ * one that is at work is waited for. */
+static int open_locked(const char *path) {
+    struct stat mine, named;
+    for (;;) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (fd < 0)
+            return -1;
+        while (flock(fd, LOCK_EX) && errno == EINTR)
+            continue;
+        const int same = !fstat(fd, &mine) && !stat(path, &named) &&
+                         mine.st_ino == named.st_ino && mine.st_dev == named.st_dev;
+        if (same && !ftruncate(fd, 0))
+            return fd;
+        close(fd);
+        if (same)
+            return -1;
+    }
 }
 
 KrtStatus krt_weights_write(const char *path, uint64_t hash, const void *data,
                             size_t bytes) {
     unsigned char header[HEADER];
-    const size_t size = strlen(path) + 32;
+    const size_t size = strlen(path) + 5;
     char *beside = malloc(size);
     if (!beside)
         return KRT_NO_MEMORY;
-    snprintf(beside, size, "%s.%ld.tmp", path, (long)getpid());
+    snprintf(beside, size, "%s.tmp", path);
     make_header(header, hash, data, bytes);
-    int bad = write_file(beside, header, data, bytes) || rename(beside, path);
-    if (bad)
+    const int fd = open_locked(beside);
+    const int bad = fd < 0 || write_all(fd, header, HEADER) || write_all(fd, data, bytes) ||
+                    fsync(fd) || rename(beside, path);
+    if (fd >= 0 && bad)
         unlink(beside);
+    if (fd >= 0)
+        close(fd);                     /* the lock goes last */
     free(beside);
     return bad ? KRT_CANNOT_WRITE : KRT_OK;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef struct {
@@ -130,6 +131,58 @@ static void full_disk_keeps_old(void) {
     case_close(&c);
 }
 
+/* What a killed writer left beside the file is used up by the next. */
+static void uses_what_was_left(void) {
+    Case c;
+    case_open(&c);
+    size_t n;
+    FILE *f = fopen(path(&c, "f.tmp"), "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    fputs("half of something longer", f);
+    fclose(f);
+    CU_ASSERT(file_write(c.loc, path(&c, "f"), "whole", 5));
+    UNIT_SAME(file_read(c.arena, c.loc, path(&c, "f"), 100, &n), "whole");
+    CU_ASSERT_EQUAL(count(&c, false), 1);
+    case_close(&c);
+}
+
+enum { WRITERS = 4, ROUNDS = 50 };
+
+static void write_often(Case *c, char letter) {
+    char data[20000];
+    memset(data, letter, sizeof data);
+    for (int i = 0; i < ROUNDS; i++)
+        if (!file_write(c->loc, path(c, "f"), data, sizeof data - (size_t)letter % 7 * 1000))
+            _exit(1);
+    _exit(0);
+}
+
+/* Several writers of one file: it is always one writer's, whole. */
+static void writers_wait(void) {
+    Case c;
+    case_open(&c);
+    for (int i = 0; i < WRITERS; i++)
+        if (fork() == 0)
+            write_often(&c, (char)('a' + i));
+    for (int left = WRITERS, status; left > 0;) {
+        size_t n = 0;
+        if (access(path(&c, "f"), R_OK) == 0) {
+            Arena *a = arena_new();
+            const char *s = file_read(a, c.loc, path(&c, "f"), 1 << 20, &n);
+            CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+            CU_ASSERT_EQUAL(n, 20000 - (size_t)s[0] % 7 * 1000);
+            CU_ASSERT_EQUAL(strspn(s, (char[]){s[0], 0}), n);
+            arena_free(a);
+        }
+        if (waitpid(-1, &status, WNOHANG) > 0) {
+            CU_ASSERT_EQUAL(status, 0);
+            left--;
+        }
+    }
+    CU_ASSERT_EQUAL(count(&c, false), 1);
+    case_close(&c);
+}
+
 static void keeps_the_mode(void) {
     Case c;
     case_open(&c);
@@ -150,6 +203,8 @@ int main(void) {
         {"read errors", read_errors},
         {"failed writes leave nothing", failed_writes_leave_nothing},
         {"a full disk keeps the old file", full_disk_keeps_old},
+        {"uses what was left", uses_what_was_left},
+        {"writers wait", writers_wait},
         {"keeps the mode", keeps_the_mode},
     };
     signal(SIGXFSZ, SIG_IGN);
