@@ -5,15 +5,32 @@
 #include <math.h>
 #include <string.h>
 
-/* How a backend is reached; one row for each, in the order of Backend. */
+/* How a backend is reached: its info, NULL for one in a module, and whether its code checks
+ * arguments itself. */
 static const struct {
-    const BackendInfo *info;           /* NULL: in a module */
-    bool checks;                       /* its code checks arguments itself */
+    const BackendInfo *info;
+    bool checks;
 } backends[] = {
     [EXEC_JIT] = {NULL, false},
     [EXEC_C] = {&c_backend, true},
     [EXEC_INTERP] = {&interp_backend, false},
 };
+
+static const char *const names[] = {
+#define NAME(id, name, before) name,
+    BACKENDS(NAME)
+};
+
+bool exec_find(const char *name, Backend *out) {
+    for (size_t i = 0; i < COUNT(names); i++)
+        if (!strcmp(names[i], name)) {
+            *out = (Backend)i;
+            return true;
+        }
+    return false;
+}
+
+const char *exec_name(Backend b) { return names[b]; }
 
 struct Exec {
     const Program *program;

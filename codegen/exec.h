@@ -16,7 +16,14 @@ typedef struct KilnCtx {
     uint32_t features;                 /* CPU features found; 0 = not asked yet */
 } KilnCtx;
 
-typedef enum { EXEC_JIT, EXEC_C, EXEC_INTERP } Backend;
+/* Backends: ROW(id, name, what stands before it in a list of names). */
+#define BACKENDS(ROW) ROW(JIT, "jit", "") ROW(C, "c", "|") ROW(INTERP, "interp", "|")
+#define BACKEND_ID(id, name, before) EXEC_##id,
+#define BACKEND_WORD(id, name, before) before name
+#define BACKEND_NAMES BACKENDS(BACKEND_WORD)           /* "jit|c|interp" */
+typedef enum { BACKENDS(BACKEND_ID) } Backend;
+bool exec_find(const char *name, Backend *out);        /* false: there is none */
+const char *exec_name(Backend b);
 
 typedef struct Exec Exec;
 typedef struct {
@@ -37,10 +44,9 @@ int64_t exec_ctx_bytes(const Program *p);
 /* A zeroed ctx with the values preset and blocks allocated (aligned to 64), serial. */
 void *exec_ctx_new(Arena *a, const Program *p, int threads);
 
-/* What each backend offers; one row for each in exec.c. The JIT is a shared module that
+/* What a backend offers; one row for each in exec.c. The JIT is a shared module that
  * is loaded on first use and exports `kiln_backend`. */
 typedef struct {
-    const char *name;
     void *(*open)(Arena *a, Loc loc, const Program *p, ExecOptions o);
     int (*run)(void *self, int entry, void *ctx, int n, const void *const *in,
                void *const *out);

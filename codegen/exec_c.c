@@ -182,4 +182,4 @@ static int c_run(void *self, int entry, void *ctx, int n, const void *const *in,
     return c->entry[entry](ctx, n, in, out);
 }
 
-const BackendInfo c_backend = {"c", c_open, c_run, c_close};
+const BackendInfo c_backend = {c_open, c_run, c_close};

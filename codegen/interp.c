@@ -115,4 +115,4 @@ static int run_entry(void *self, int entry, void *ctx, int n, const void *const 
     return run_calls(&j, 0, j.entry->ncall, 0) ? 0 : 2;
 }
 
-const BackendInfo interp_backend = {"interp", open_interp, run_entry, close_interp};
+const BackendInfo interp_backend = {open_interp, run_entry, close_interp};

@@ -179,4 +179,4 @@ static int jit_run(void *self, int entry, void *ctx, int n, const void *const *i
 }
 
 __attribute__((visibility("default")))
-const BackendInfo kiln_backend = {"jit", jit_open, jit_run, jit_close};
+const BackendInfo kiln_backend = {jit_open, jit_run, jit_close};

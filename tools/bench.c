@@ -144,7 +144,7 @@ static bool prepare(Bench *b, const ProgramOptions *o, const char *entry,
     Tool *t = b->tool;
     SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
     double start = tool_seconds();
-    b->session = session_open(t->model, &s);
+    b->session = session_compile(t->model, &s);
     b->compile_ms = 1e3 * (tool_seconds() - start);
     if (!b->session)
         return false;
@@ -156,7 +156,7 @@ static bool prepare(Bench *b, const ProgramOptions *o, const char *entry,
     reset_peak();
     b->base_mb = status_mb("VmRSS:");
     arguments(b);
-    return session_init(b->session, seed) &&
+    return session_start(b->session) && session_init(b->session, seed) &&
            (!tool_weights(t) || tool_read_weights(t, b->session));
 }
 
@@ -169,17 +169,11 @@ int command_bench(const Args *args) {
     ProgramOptions o = {.training = training, .stream = true,
                         .only = arena_printf(t->arena, "init,%s", entry)};
     uint64_t seed;
-    if (args->backend && strcmp(args->backend, "interp64") == 0) {
-        usage_error("bench: the oracle is not timed; give --backend jit, c or interp");
-        return tool_usage(t);
-    }
     if (!tool_options(t, &o) || !tool_seed(t, &seed))
         return tool_usage(t);
     bool ok = tool_model(t, training, args->batch > 0 ? args->batch : 0) &&
               tool_seed(t, &seed) && prepare(&b, &o, entry, seed) && measure(&b) &&
-              put(&b, args->backend                 ? args->backend
-                      : tool_backend(t) == EXEC_JIT ? "jit"
-                                                    : "c");
+              put(&b, exec_name(tool_backend(t)));
     session_close(b.session);
     return tool_end(t, ok);
 }

@@ -91,17 +91,32 @@ static int64_t arena_bound(const Program *p) {
     return most;
 }
 
-static void table(Text *out, const Summary *s) {
+static void widen(int *width, const char *text) {
+    int n = (int)strlen(text);
+    *width = n > *width ? n : *width;
+}
+
+static void layers(Text *out, const Summary *s) {
     const Model *m = s->tool->model;
-    const Program *p = s->program;
-    text_printf(out, "%-28s %-14s %-24s %12s %14s\n", "layer", "type", "output",
-                "parameters", "multiply-adds");
+    int path = (int)strlen("layer"), type = (int)strlen("type"), shape = (int)strlen("output");
+    for (int i = 0; i < m->nlayer; i++) {
+        widen(&path, m->layer[i].path);
+        widen(&type, m->layer[i].type);
+        widen(&shape, type_text(s->tool->arena, &m->layer[i].out));
+    }
+    text_printf(out, "%-*s  %-*s  %-*s  %12s %14s\n", path, "layer", type, "type", shape,
+                "output", "parameters", "multiply-adds");
     for (int i = 0; i < m->nlayer; i++) {
         const LayerInfo *l = &m->layer[i];
-        text_printf(out, "%-28s %-14s %-24s %12lld %14lld\n", l->path, l->type,
-                    type_text(s->tool->arena, &l->out), (long long)layer_params(m, l),
+        text_printf(out, "%-*s  %-*s  %-*s  %12lld %14lld\n", path, l->path, type, l->type,
+                    shape, type_text(s->tool->arena, &l->out), (long long)layer_params(m, l),
                     (long long)s->macs[i]);
     }
+}
+
+static void table(Text *out, const Summary *s) {
+    const Program *p = s->program;
+    layers(out, s);
     text_printf(out, "\nparameters     %lld (%lld bytes)\n", (long long)s->params,
                 (long long)p->param.bytes);
     text_printf(out, "multiply-adds  %lld an example\n", (long long)s->total);

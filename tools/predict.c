@@ -20,7 +20,7 @@ static bool load(Tool *t, Vocabs *vocab, Dataset *set) {
 
 static bool run(Tool *t, const ProgramOptions *o) {
     const Args *a = t->args;
-    PredictOptions p = {.path = a->out,
+    PredictOptions p = {.path = a->out ? a->out : "-",
                         .samples = t->model->set.predict.samples,
                         .report = t->model->set.predict.report};
     SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
@@ -44,17 +44,9 @@ int command_predict(const Args *args) {
     Tool *t = tool_new(args);
     ProgramOptions o = {0};
     uint64_t seed;
-    bool no_out = !args->out && !args->generate;
-    if (no_out || !tool_weights(t) || args->data.n > 1) {
-        usage_error(no_out ? "predict: -o FILE is missing; - is standard output"
-                    : args->data.n > 1
-                        ? "predict: only one -d FILE"
-                        : "predict: weights are missing: -w FILE, or give a RUN");
-        return tool_usage(t);
-    }
-    if (args->backend && strcmp(args->backend, "interp64") == 0) {
-        usage_error(
-            "predict: give --backend jit, c or interp; the oracle is for kiln run");
+    if (!tool_weights(t) || args->data.n > 1) {
+        usage_error(args->data.n > 1 ? "predict: only one -d FILE"
+                                     : "predict: weights are missing: -w FILE, or give a RUN");
         return tool_usage(t);
     }
     if (!tool_options(t, &o) || !tool_seed(t, &seed))

@@ -318,7 +318,10 @@ static bool compute(Run *r) {
     return (r->wide ? by_oracle(r, name) : by_program(r, name)) && write_results(r);
 }
 
-int command_run(const Args *args) {
+int command_run(const Args *given) {
+    Args own = *given;
+    const Args *args = &own;
+    own.backend = given->oracle;
     Tool *t = tool_new(args);
     Run r = {.tool = t,
              .grad = args->grad || args->upstream.n,

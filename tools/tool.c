@@ -153,18 +153,10 @@ bool tool_seed(const Tool *t, uint64_t *seed) {
 }
 
 Backend tool_backend(const Tool *t) {
-    static const struct {
-        const char *name;
-        Backend backend;
-    } names[] = {
-        {"jit", EXEC_JIT},
-        {"c", EXEC_C},
-        {"interp", EXEC_INTERP},
-    };
-    for (size_t i = 0; t->args->backend && i < COUNT(names); i++)
-        if (strcmp(names[i].name, t->args->backend) == 0)
-            return names[i].backend;
-    return exec_has_jit() ? EXEC_JIT : EXEC_C;
+    Backend b = exec_has_jit() ? EXEC_JIT : EXEC_C;
+    if (t->args->backend)
+        exec_find(t->args->backend, &b);
+    return b;
 }
 
 bool tool_folder(Tool *t, const char *path) {

@@ -34,9 +34,10 @@ static void put_metrics(const Model *m, const char *part, int n, const double *v
 }
 
 static void put_result(const Tool *t, const TrainResult *r) {
-    printf("epochs %lld  steps %lld%s\n", (long long)r->epoch, (long long)r->step,
-           r->stopped_early ? "  stopped early" : "");
-    put_metrics(t->model, "train", r->nmetric, r->train);
+    printf("epochs %lld  steps %lld%s%s\n", (long long)r->epoch, (long long)r->step,
+           r->stopped_early ? "  stopped early" : "", r->ran ? "" : "  nothing was left to do");
+    if (r->ran)
+        put_metrics(t->model, "train", r->nmetric, r->train);
     if (r->validated)
         put_metrics(t->model, "valid", r->nmetric, r->valid);
     if (r->tested)
@@ -98,11 +99,6 @@ int command_train(const Args *given) {
     uint64_t seed;
     if (!args.out && !t->run) {
         usage_error("train: -o RUN is missing");
-        return tool_usage(t);
-    }
-    if (args.backend && strcmp(args.backend, "interp64") == 0) {
-        usage_error(
-            "train: the oracle does not train; give --backend jit, c or interp");
         return tool_usage(t);
     }
     if (!tool_options(t, &o) || !tool_seed(t, &seed))

@@ -24,14 +24,9 @@ static void collect(void *user, DiagKind kind, Loc loc, const char *message) {
 }
 
 static bool choose_backend(kiln *k, const char *name) {
-    static const char *const names[] = {[EXEC_JIT] = "jit", [EXEC_C] = "c",
-                                        [EXEC_INTERP] = "interp"};
-    for (size_t i = 0; i < COUNT(names); i++)
-        if (!name || strcmp(name, names[i]) == 0) {
-            k->options.exec.backend = (Backend)i;
-            return true;
-        }
-    return diag_error(diag_nowhere(k->diag), "backend '%s': expected jit, c or interp", name);
+    k->options.exec.backend = EXEC_JIT;
+    return !name || exec_find(name, &k->options.exec.backend) ||
+           diag_error(diag_nowhere(k->diag), "backend '%s': expected " BACKEND_NAMES, name);
 }
 
 static bool choose_target(kiln *k, const char *name) {

@@ -5,9 +5,22 @@
 
 #include "runtime/krt.h"
 
-static bool start_threads(Session *s) {
-    int threads = s->ctx->threads;
-    if (threads <= 1)
+Session *session_compile(Model *m, const SessionOptions *o) {
+    Arena *a = arena_new();
+    Session *s = NEW(a, 1, Session);
+    *s = (Session){.arena = a, .model = m, .options = *o};
+    s->program = program_build(a, m, &o->program);
+    s->exec = s->program ? exec_new(a, diag_nowhere(m->diag), s->program, o->exec) : NULL;
+    if (s->exec)
+        return s;
+    session_close(s);
+    return NULL;
+}
+
+bool session_start(Session *s) {
+    int threads = s->options.program.threads > 1 ? s->options.program.threads : 1;
+    s->ctx = exec_ctx_new(s->arena, s->program, threads);
+    if (threads == 1)
         return true;
     s->pool = krt_pool_new(threads);
     if (!s->pool)
@@ -18,17 +31,9 @@ static bool start_threads(Session *s) {
 }
 
 Session *session_open(Model *m, const SessionOptions *o) {
-    Arena *a = arena_new();
-    Session *s = NEW(a, 1, Session);
-    int threads = o->program.threads > 1 ? o->program.threads : 1;
-    *s = (Session){.arena = a, .model = m, .options = *o};
-    s->program = program_build(a, m, &o->program);
-    s->exec = s->program ? exec_new(a, diag_nowhere(m->diag), s->program, o->exec) : NULL;
-    if (s->exec) {
-        s->ctx = exec_ctx_new(a, s->program, threads);
-        if (start_threads(s))
-            return s;
-    }
+    Session *s = session_compile(m, o);
+    if (!s || session_start(s))
+        return s;
     session_close(s);
     return NULL;
 }

@@ -24,6 +24,9 @@ typedef struct Session {
 
 /* Parameters and state are zero until session_init or weights_read. NULL: reported. */
 Session *session_open(Model *m, const SessionOptions *o);
+/* The same in two: the code, then memory and threads. */
+Session *session_compile(Model *m, const SessionOptions *o);
+bool session_start(Session *s);
 void session_close(Session *s);        /* NULL is fine */
 
 /* Runs the entry init with the random numbers of this seed. */

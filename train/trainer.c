@@ -159,6 +159,7 @@ static TrainStatus run_step(Trainer *t) {
     for (int i = 0; i < t->nmetric && weight > 0; i++)
         s->sum[i] += (double)*(float *)t->out_of[i] * weight;
     s->weight += weight;
+    t->out->ran = true;
     s->at++;
     s->step++;
     train_metrics(t);

@@ -26,6 +26,7 @@ typedef struct {
 typedef struct {
     TrainStatus status;
     int64_t epoch, step;               /* done */
+    bool ran;                          /* steps, now; false: the run had ended */
     bool stopped_early;
     bool best;                         /* weights.safetensors holds the best, not the last */
     int64_t best_step;                 /* 0: none */

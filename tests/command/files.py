@@ -88,6 +88,16 @@ write("tiny.yaml", MODEL % "0.01")
 write("diverges.yaml", (MODEL % "0.01").replace("adam: {lr: 0.01}", "sgd: {lr: 1e30}"))
 write("tiny.csv", ROWS)
 write("plain.yaml", (MODEL % "0.01").split("train: {loss")[0])
+write("long.yaml", """kiln: 1
+name: long
+model:
+  inputs: {x: [2]}
+  layers:
+    - linear: {units: 30, name: %s}
+    - hardsigmoid
+    - linear: 3
+    - softsign: {name: hidden_softsign}
+""" % ("a_layer_with_a_name_of_many_letters"))
 write("broken.yaml", "kiln: 1\nmodel: [\n")
 write("shapes.yaml", (MODEL % "0.01").replace("[2]", "[2, -1]"))
 write("huge.yaml", (MODEL % "0.01").replace("units: 4", "units: 4000000000000"))
