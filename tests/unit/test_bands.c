@@ -1,5 +1,6 @@
 /* Bands: scores of queries and keys, forward and backward, block by block of queries. */
 #include "compare.h"
+#include "train/program.h"
 #include "unit.h"
 
 #include <string.h>
@@ -145,9 +146,58 @@ static void linear(void) {
     }
 }
 
+static const char gpt[] =
+    "kiln: 1\n"
+    "let: {ctx: 256}\n"
+    "model:\n"
+    "  inputs: {tokens: {shape: [ctx], dtype: i32}}\n"
+    "  layers:\n"
+    "    - embedding: {size: 65, dim: 64}\n"
+    "    - repeat:\n"
+    "        times: 2\n"
+    "        layers:\n"
+    "          - residual: [layer_norm, attention: {heads: 2, causal: true}]\n"
+    "          - residual: [layer_norm, linear: 128, gelu, linear: 64]\n"
+    "    - linear: {units: 65, name: logits}\n"
+    "  outputs: [logits]\n"
+    "train: {loss: cross_entropy, optimizer: {adamw: {lr: 1e-3}}, batch: 2, steps: 1}\n";
+
+static void say(void *user, DiagKind kind, Loc loc, const char *message) {
+    (void)user, (void)kind, (void)loc;
+    printf("%s\n", message);
+}
+
+/* Bytes of an entry of the model with the context of so many places. */
+static int64_t model_arena(int places, const char *entry) {
+    Arena *a = arena_new();
+    const char *set = arena_printf(a, "let.ctx=%d", places);
+    ModelOptions mo = {.path = "gpt.yaml", .text = gpt, .size = sizeof gpt - 1, .nset = 1,
+                       .set = &set, .training = true};
+    ProgramOptions po = {.target = target_find("avx512"), .training = true, .only = entry};
+    Model *m = model_load(a, diag_new(a, say, NULL), &mo);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    Program *p = program_build(a, m, &po);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    int64_t bytes = program_planned(p) + program_scratch(p);
+    arena_free(a);
+    return bytes;
+}
+
+static void models(void) {
+    static const char *const entry[] = {"forward", "step"};
+    for (int e = 0; e < 2; e++) {
+        int64_t last = model_arena(256, entry[e]);
+        for (int places = 512; places <= 2048; places *= 2) {
+            int64_t next = model_arena(places, entry[e]);
+            CU_ASSERT(10 * next <= 21 * last);
+            last = next;
+        }
+    }
+}
+
 int main(void) {
     static const UnitTest test[] = {
-        {"memory is linear", linear}, {"interpreter", interpreter}, {"jit", jit},
+        {"memory is linear", linear}, {"memory of models", models}, {"interpreter", interpreter}, {"jit", jit},
         {"c", c_code}, {"several chunks", chunks},
     };
     return unit_main("bands", test, COUNT(test));
