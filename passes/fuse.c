@@ -195,7 +195,7 @@ static bool join(Fuse *f, Node *n, int number) {
     const Node *last = k->member[k->n - 1];
     const Eq *own = n->eq;
     bool alone = last->eq->scatter || fuse_contraction(n) || lower_is_view(f->g, last) ||
-                 last->band.id != n->band.id;
+                 last->band.id != n->band.id || fuse_update(last);
     if (k->n == MAX_MEMBERS || alone)
         return false;
     n->eq = aligned(f, k, n);
@@ -218,7 +218,7 @@ static bool join(Fuse *f, Node *n, int number) {
 
 /* A view has no code: it stays alone, so that it is no kernel's. */
 static void place(Fuse *f, Node *n) {
-    bool alone = n->eq->scatter || (!n->band.id && lower_is_view(f->g, n));
+    bool alone = n->eq->scatter || (!n->band.id && lower_is_view(f->g, n)) || fuse_update(n);
     for (int s = n->nsrc; s-- > 0 && !alone;) {
         const Node *src = n->src[s].node;
         if (src->kind == N_EQ && src->kernel >= 0 && join(f, n, src->kernel))

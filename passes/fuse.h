@@ -11,6 +11,9 @@ bool fuse_contraction(const Node *n);  /* a serial sum: `tile` wants it in a nes
 bool fuse_as_index(const Eq *e, int slot);
 /* e with the map p, its operand `slot`, computed in place of its reads; sources of both. */
 void fuse_substitute(Graph *g, const Node *p, int slot, Eq *e, Ref *src, int *nsrc);
+/* The state slot of which n is the next value, if that is the slot with some elements
+ * changed (lower_update.c): n has a kernel of its own, which writes just those; else NULL. */
+const Node *fuse_update(const Node *n);
 bool fuse_moves(const Expr *e);        /* nothing is computed */
 
 #endif

@@ -57,7 +57,8 @@ static void count_reads(const Expr *e, void *user) {
 
 /* Is it worth, and no more work, to compute p inside c? uses: nodes that read p. */
 static bool worthwhile(const Node *p, const Node *c, int slot, int uses) {
-    if (p->kind != N_EQ || p->nres != 1 || p->eq->fold != FOLD_NONE || !fuse_plain(p))
+    if (p->kind != N_EQ || p->nres != 1 || p->eq->fold != FOLD_NONE || !fuse_plain(p) ||
+        fuse_update(p))
         return false;
     if (fuse_moves(p->eq->body)) {
         bool bare = p->eq->body->kind == X_READ || p->eq->body->kind == X_NUM;

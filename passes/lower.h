@@ -92,6 +92,8 @@ Ref lower_base(const Graph *g, Ref r);             /* whose bytes r names */
 void lower_graph(Module *m, const Graph *g, Schedule *s);
 Launch lower_argsort(Module *m, const Graph *g, const Node *n);
 void lower_scan(Module *m, const Graph *g, const Node *n, Schedule *s);
+/* A launch of n, for which fuse_update holds, on the slot itself. */
+Launch lower_update(Module *m, const Graph *g, Node *n);
 Kernel *lower_copy(Module *m, const Type *t);      /* its second argument becomes the first */
 
 /* May argument `read` live in the bytes of argument `write`? Then they may overlap from

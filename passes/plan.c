@@ -5,6 +5,7 @@
  * A result is written straight to its output or slot where every read of that slot comes
  * first; else it is copied there at the end. A value may take the bytes of an operand
  * that dies with it, if the kernel reads each element of it just where it writes. */
+#include "passes/fuse.h"
 #include "passes/lower.h"
 
 #include <string.h>
@@ -227,6 +228,13 @@ static bool slot_free(const Plan *pl, const Result *r, int def, int write) {
            (read < 0 || plan_share(pl->s->launch[def].kernel, read, write));
 }
 
+/* Is launch `def` of node n to write the changed elements of its slot alone? */
+static bool updates(const Plan *pl, const Result *r, const Node *n, int def) {
+    const Node *slot = r->to == TO_STATE ? fuse_update(n) : NULL;
+    int old = slot && slot->name == r->name ? map_get(&pl->leaf, r->name, (int)N_STATE) : -1;
+    return old >= 0 && pl->value[old].last <= def && !pl->s->launch[def].turn;
+}
+
 static Place result_place(Plan *pl, const Result *r, int output) {
     switch (r->to) {
     case TO_OUTPUT: return (Place){.space = AT_OUTPUT, .index = output};
@@ -257,7 +265,11 @@ static void place_results(Plan *pl) {
         Value *v = find(pl, base);
         bool made = v && !v->placed && v->def < launches && base.node->kind == N_EQ;
         int write = made ? arg_of(&pl->s->launch[v->def], base) : -1;
-        if (made && write >= 0 && slot_free(pl, r, v->def, write)) {
+        if (made && updates(pl, r, base.node, v->def)) {
+            pl->s->launch[v->def] = lower_update(pl->m, pl->g, base.node);
+            v->place = result_place(pl, r, output);
+            v->placed = true;
+        } else if (made && write >= 0 && slot_free(pl, r, v->def, write)) {
             v->place = result_place(pl, r, output);
             v->placed = true;
         } else {
