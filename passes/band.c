@@ -194,8 +194,9 @@ static Member between(const Node *n, const Member *before) {
 
 Member band_member(Module *m, const Node *n, const Member *before) {
     Member r = {.role = ROLE_NONE};
-    if (n->kind != N_EQ || n->nres != 1 || n->eq->scatter || n->types[0].rank == 0 ||
-        !dtype_info[n->types[0].dtype].is_float || is_large(m, n, before, &r))
+    if (n->kind != N_EQ || n->nres != 1 || n->eq->scatter || fuse_update(n) ||
+        n->types[0].rank == 0 || !dtype_info[n->types[0].dtype].is_float ||
+        is_large(m, n, before, &r))
         return r;
     const Node *shape = large_source(n, before);
     return shape ? reader(m, n, shape, before) : between(n, before);
