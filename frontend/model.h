@@ -27,7 +27,9 @@ typedef struct Settings {
         bool shuffle;                  /* a new order in each epoch; else the files' */
         Words target, columns;         /* CSV: label columns; all columns in order */
         struct {                       /* CSV: rows in turn; past 0: none */
-            int64_t past, future, stride;
+            int64_t past, stride;
+            int64_t future;            /* rows behind the past that are the label, or 0: */
+            int64_t ahead;             /* the label has the row so many behind each */
             Words of;                  /* columns whose future is the label */
         } window;
         const char *tokens;            /* text: "chars", "bytes" */

@@ -268,6 +268,9 @@ static bool kinds_agree(const Tree *root, const Settings *set) {
     ok &= key_fits(tree_find(train, "tokens"), "data.train.tokens", f->text, "a text");
     ok &= key_fits(tree_find(train, "stride"), "data.train.stride", f->text, "a text");
     ok &= key_fits(tree_find(data, "words"), "data.words", f->tagged, "tagged sentences");
+    if (window && !set->data.window.future == !set->data.window.ahead)
+        ok = diag_error(window->key_loc, "data.window: expected either 'future' (rows behind the "
+                        "window) or 'ahead' (a row behind each)");
     if (window && target)
         ok = diag_error(target->key_loc, "data.target: the labels of windows are the "
                         "columns of data.window.of");

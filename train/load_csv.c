@@ -128,15 +128,18 @@ static bool window_fits(const Load *l, const Field *f, const char *key, int64_t 
 }
 
 static bool put_windows(Load *l, const int *column, int ninput, int n) {
-    const int64_t past = l->m->set.data.window.past, future = l->m->set.data.window.future;
+    const int64_t past = l->m->set.data.window.past, ahead = l->m->set.data.window.ahead;
+    const int64_t beyond = ahead ? ahead : l->m->set.data.window.future;
     Dataset *s = l->set;
     Field *x, *label;
     if (!load_pair(l, "csv", "windows", &x, &label))
         return false;
-    s->span = past + (label ? future : 0);
+    s->span = past + (label ? beyond : 0);
     s->stride = s->judged = l->m->set.data.window.stride;
-    if (!window_fits(l, x, "past", past, ninput) ||
-        (label && !window_fits(l, label, "future", future, n - ninput)))
+    if (!window_fits(l, x, "past", past, ninput))
+        return false;
+    if (label && !window_fits(l, label, ahead ? "past" : "future", ahead ? past : beyond,
+                              n - ninput))
         return false;
     if (s->rows < s->span)
         return diag_error((Loc){l->csv.src, 0, 0}, "got %lld rows, expected %lld or more: a "
@@ -149,7 +152,7 @@ static bool put_windows(Load *l, const int *column, int ninput, int n) {
     if (label && !put_rows(l, label, n - ninput, column + ninput))
         return false;
     if (label)
-        label->data += past * label->stride;
+        label->data += (ahead ? ahead : past) * label->stride;
     return true;
 }
 

@@ -138,6 +138,20 @@ static void two_targets(void) {
     folder_close(f);
 }
 
+/* A label for each row of the window. */
+static void rows_ahead(void) {
+    Folder *f = folder_open();
+    put_rows(f, 12);
+    const char *set[] = {"data.window={past: 3, ahead: 4, of: b}",
+                         "model.layers=[linear: {units: 1, name: out}]"};
+    const Data *d = open_data(f, forecast, 2, set);
+    CU_ASSERT_EQUAL(d->train.n, 6);
+    const float *y = example(f, &d->train, 5)[1];
+    for (int i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(y[i], (float)(109 + i));
+    folder_close(f);
+}
+
 static void window_errors(void) {
     fails(forecast, "d.csv", "a,b\n1,2\n3,4\n5,6\n7,8\n", NULL,
           "d.csv: error: got 4 rows, expected 5 or more: a window is 3 and the 2 behind them");
@@ -294,7 +308,7 @@ static void tagged_errors(void) {
 
 static const UnitTest tests[] = {
     {"windows", windows}, {"windows_by_lot", windows_by_lot},
-    {"windows_unlabelled", windows_unlabelled}, {"two_targets", two_targets},
+    {"windows_unlabelled", windows_unlabelled}, {"two_targets", two_targets}, {"rows_ahead", rows_ahead},
     {"window_errors", window_errors}, {"text_windows", text_windows},
     {"text_kinds", text_kinds}, {"text_errors", text_errors}, {"tagged", tagged},
     {"tagged_lengths", tagged_lengths}, {"tagged_errors", tagged_errors},
