@@ -31,6 +31,10 @@ typedef struct {
     const char *cc;                    /* EXEC_C: compiler, NULL = $CC or cc */
     const char *cflags;                /* EXEC_C: NULL = -O2 */
     int opt;                           /* EXEC_JIT: 0..3 */
+    /* Not NULL: called with `watcher` and the number of each kernel when it has run, in the
+     * thread that runs the entry. EXEC_C calls nothing. */
+    void (*watch)(void *watcher, int kernel);
+    void *watcher;
 } ExecOptions;
 bool exec_has_jit(void);               /* is its module installed? */
 /* NULL and an error at loc when the backend is not there or the compiler fails. */

@@ -10,12 +10,12 @@ typedef struct {
     Loc loc;
     const Program *p;
     Tape **tape;                       /* one for each kernel */
+    ExecOptions options;
 } Interp;
 
 static void *open_interp(Arena *a, Loc loc, const Program *p, ExecOptions o) {
-    (void)o;
     Interp *in = NEW(a, 1, Interp);
-    *in = (Interp){a, loc, p, NEW(a, p->nkernel + 1, Tape *)};
+    *in = (Interp){a, loc, p, NEW(a, p->nkernel + 1, Tape *), o};
     for (int i = 0; i < p->nkernel; i++)
         in->tape[i] = interp_compile(a, p->pool, p->kernel[i]);
     return in;
@@ -84,6 +84,8 @@ static bool run_kernel(const Job *j, const Call *c, int64_t turn) {
     }
     bool ok = interp_run(a, j->in->loc, j->in->tape[c->kernel], j->n, m);
     arena_free(a);
+    if (j->in->options.watch)
+        j->in->options.watch(j->in->options.watcher, c->kernel);
     return ok;
 }
 

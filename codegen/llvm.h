@@ -47,6 +47,7 @@ typedef struct {
     Spell spell[NFN][NCLASS];
     Val *kernel_fn;                    /* by kernel of the program; see ll_declare */
     Val *part_fn;                      /* of parallel kernels: void (void *args, int part) */
+    const ExecOptions *options;
     /* the kernel being emitted */
     const Kernel *kernel;
     Val fn;
@@ -106,7 +107,7 @@ typedef struct {
     int nkernel;
     int *kernel;                       /* numbers of its kernels */
     bool entries;                      /* all entries as well */
-    int opt;                           /* 0..3 */
+    ExecOptions options;
     LLVMMemoryBufferRef object;        /* NULL: see error */
     const char *error;
 } Unit;

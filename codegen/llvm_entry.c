@@ -64,6 +64,18 @@ static void call_parts(Job *j, int kernel, Val *arg) {
     LLVMBuildCall2(e->b, LLVMFunctionType(e->none, type, 4, false), j->parallel, to, 4, "");
 }
 
+/* Tells who watches that a kernel has run. */
+static void call_watch(Job *j, int kernel) {
+    Emit *e = j->e;
+    const ExecOptions *o = e->options;
+    if (!o->watch)
+        return;
+    LLVMTypeRef type[] = {e->ptr, e->i32};
+    Val arg[] = {address(e, o->watcher), LLVMConstInt(e->i32, (unsigned)kernel, false)};
+    LLVMValueRef fn = LLVMConstIntToPtr(ll_i64(e, (int64_t)(intptr_t)o->watch), e->ptr);
+    LLVMBuildCall2(e->b, LLVMFunctionType(e->none, type, 2, false), fn, arg, 2, "");
+}
+
 static void call_kernel(Job *j, const Call *c) {
     Emit *e = j->e;
     const Kernel *k = e->program->kernel[c->kernel];
@@ -75,6 +87,7 @@ static void call_kernel(Job *j, const Call *c) {
     arg[k->nbuf] = j->n;
     if (!k->parallel) {
         call_serial(j, c->kernel, arg);
+        call_watch(j, c->kernel);
         return;
     }
     LLVMBasicBlockRef parts = ll_block(e), serial = ll_block(e), after = ll_block(e);
@@ -86,6 +99,7 @@ static void call_kernel(Job *j, const Call *c) {
     call_serial(j, c->kernel, arg);
     LLVMBuildBr(e->b, after);
     LLVMPositionBuilderAtEnd(e->b, after);
+    call_watch(j, c->kernel);
 }
 
 static void open_loop(Job *j, const Call *c) {

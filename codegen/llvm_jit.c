@@ -158,7 +158,7 @@ static void *jit_open(Arena *a, Loc loc, const Program *p, ExecOptions o) {
     Unit *unit = NEW(temp, n, Unit);
     for (int i = 0; i < n; i++)
         unit[i] = (Unit){.arena = arena_new(), .program = p, .entries = i == 0,
-                         .opt = o.opt < 0 ? 0 : o.opt > 3 ? 3 : o.opt};
+                         .options = o};
     share_out(temp, p, unit, n);
     compile(unit, n);
     Jit *j = linked(a, loc, p, unit, n);

@@ -36,6 +36,11 @@ static const char *feature_list(Unit *u, const Target *t) {
     return u->error ? NULL : all;
 }
 
+static int level(const Unit *u) {
+    int opt = u->options.opt;
+    return opt < 0 ? 0 : opt > 3 ? 3 : opt;
+}
+
 /* The code is for the target's row, not for all the host has: a row means the same code
  * everywhere. Only the order of instructions is tuned for the host. */
 static LLVMTargetMachineRef machine_new(Unit *u, const Target *t) {
@@ -48,7 +53,7 @@ static LLVMTargetMachineRef machine_new(Unit *u, const Target *t) {
         LLVMDisposeMessage(error);
     } else if (features) {
         const char *cpu = strncmp(triple, "x86_64", 6) == 0 ? "x86-64" : "generic";
-        m = LLVMCreateTargetMachine(target, triple, cpu, features, (LLVMCodeGenOptLevel)u->opt,
+        m = LLVMCreateTargetMachine(target, triple, cpu, features, (LLVMCodeGenOptLevel)level(u),
                                     LLVMRelocPIC, LLVMCodeModelJITDefault);
     }
     LLVMDisposeMessage(triple);
@@ -87,6 +92,7 @@ static LLVMModuleRef module_of(const Unit *u, LLVMContextRef context, LLVMTarget
     e->arena = u->arena;
     e->pool = pool_new(u->arena);
     e->program = p;
+    e->options = &u->options;
     e->context = context;
     e->module = LLVMModuleCreateWithNameInContext(p->name, context);
     e->b = LLVMCreateBuilderInContext(context);
@@ -115,7 +121,7 @@ static bool optimise(Unit *u, LLVMModuleRef module, LLVMTargetMachineRef m) {
         "loop-mssa(licm),gvn,instcombine<no-verify-fixpoint>,simplifycfg)",
     };
     LLVMPassBuilderOptionsRef o = LLVMCreatePassBuilderOptions();
-    LLVMErrorRef error = LLVMRunPasses(module, passes[u->opt], m, o);
+    LLVMErrorRef error = LLVMRunPasses(module, passes[level(u)], m, o);
     LLVMDisposePassBuilderOptions(o);
     if (!error)
         return true;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/profile.h"
 #include "tools/tool.h"
 
 typedef struct {
@@ -15,6 +16,7 @@ typedef struct {
     double *ms; /* of each run */
     int repeat;
     double compile_ms, base_mb;
+    Profile *profile; /* NULL: not asked for */
 } Bench;
 
 /* --- memory --- */
@@ -87,6 +89,8 @@ static void arguments(Bench *b) {
 /* --- measuring --- */
 
 static bool call(Bench *b) {
+    if (b->profile)
+        profile_start(b->profile);
     return session_run(b->session, b->entry, b->program->batch, b->in, b->out);
 }
 
@@ -101,6 +105,8 @@ static bool measure(Bench *b) {
     if (!call(b))
         return false;
     once = tool_seconds() - start;
+    if (b->profile)
+        profile_clear(b->profile, b->program->nkernel);
     double runs = 1 / (once > 1e-7 ? once : 1e-7);
     int64_t given = b->tool->args->repeat;
     b->repeat = given > 0 ? (int)given : runs > MOST ? MOST : runs < 3 ? 3 : (int)runs;
@@ -115,7 +121,17 @@ static bool measure(Bench *b) {
     return true;
 }
 
-static bool put(const Bench *b, const char *backend) {
+static bool put_profile(Bench *b) {
+    Text out = {0};
+    profile_print(&out, b->profile, b->program, b->repeat);
+    bool ok = tool_print(&out);
+    text_free(&out);
+    return ok;
+}
+
+static bool put(Bench *b, const char *backend) {
+    if (b->profile)
+        return put_profile(b);
     const Program *p = b->program;
     int n = b->repeat;
     json_t *j = json_pack(
@@ -143,6 +159,11 @@ static bool prepare(Bench *b, const ProgramOptions *o, const char *entry,
                     uint64_t seed) {
     Tool *t = b->tool;
     SessionOptions s = {.program = *o, .exec = {.backend = tool_backend(t), .opt = 2}};
+    if (t->args->profile) {
+        b->profile = profile_new(t->arena);
+        s.exec.watch = profile_watch;
+        s.exec.watcher = b->profile;
+    }
     double start = tool_seconds();
     b->session = session_compile(t->model, &s);
     b->compile_ms = 1e3 * (tool_seconds() - start);
@@ -169,6 +190,10 @@ int command_bench(const Args *args) {
     ProgramOptions o = {.training = training, .stream = true,
                         .only = arena_printf(t->arena, "init,%s", entry)};
     uint64_t seed;
+    if (args->profile && tool_backend(t) == EXEC_C) {
+        usage_error("bench: --profile needs the backend jit or interp");
+        return tool_usage(t);
+    }
     if (!tool_options(t, &o) || !tool_seed(t, &seed))
         return tool_usage(t);
     bool ok = tool_model(t, training, args->batch > 0 ? args->batch : 0) &&
