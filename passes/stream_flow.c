@@ -192,6 +192,8 @@ static void flow_eq(Streamer *s, const Node *n) {
         if (stream_flow(s, n->src[r.item[k].slot])->late)
             stream_fault(s, n, "needs the end of the sequence at each step");
     f->shift = shift_of(s, n, &r, index);
+    if (s->failed)
+        return;
     check_steps(s, n, f);
     keep(s, n, &r, index, f->shift);
     if (!s->failed)
