@@ -219,6 +219,7 @@ void graph_gradient(Graph *g, int ny, const Ref *y, const Ref *seed, int nwrt,
         first[i] = nres;
         nres += (uint32_t)g->node[i]->nres;
     }
+    const Origin *own = g->origin;
     Grad gr = {g, needed(g, nwrt, wrt), first, NEW(g->arena, nres + 1, Ref)};
 
     for (int i = 0; i < ny; i++)
@@ -226,11 +227,13 @@ void graph_gradient(Graph *g, int ny, const Ref *y, const Ref *seed, int nwrt,
     for (uint32_t i = n; i-- > 0;) {
         if (!gr.need[i])
             continue;
+        g->origin = g->node[i]->origin;
         if (g->node[i]->kind == N_SCAN)
             grad_scan(&gr, g->node[i]);
         else if (g->node[i]->kind == N_EQ)
             eq_backward(&gr, g->node[i]);
     }
+    g->origin = own;
     for (int i = 0; i < nwrt; i++)
         grad[i] = gr.adjoint[first[wrt[i].node->id] + (uint32_t)wrt[i].res];
 }

@@ -45,6 +45,16 @@ static int longest_first(const void *x, const void *y) {
                                     : a->kernel - b->kernel;
 }
 
+/* Of all arguments, each read or written once. */
+static double bytes(const Kernel *k) {
+    double sum = 0;
+    for (int i = 0; i < k->nbuf; i++)
+        if (k->buf[i].kind == BUF_ARG)
+            sum += (double)k->buf[i].size * dtype_info[k->buf[i].dtype].bytes *
+                   (k->buf[i].read + k->buf[i].written);
+    return sum;
+}
+
 static void origin(Text *out, const Origin *o) {
     enum { MOST = 6 };
     for (int n = 0; o && n < MOST; o = o->next, n++) {
@@ -68,7 +78,7 @@ void profile_print(Text *out, const Profile *p, const Program *program, int runs
         double each = l->seconds / (double)l->calls;
         text_printf(out, "%-7s %6ld %9.4f %5.1f%% %8.1f %7.1f  ", k->name, l->calls / runs,
                     1e3 * l->seconds / runs, 100 * l->seconds / all, 1e-9 * k->work / each,
-                    1e-9 * k->bytes / each);
+                    1e-9 * bytes(k) / each);
         origin(out, k->origin);
     }
     text_printf(out, "%-14s %9.4f\n", "all", 1e3 * all / runs);
