@@ -84,8 +84,8 @@ static bool run(Generate *g, const ProgramOptions *o) {
     if (!sample_options(t, &sample) || !tool_vocabs(t, &vocab))
         return false;
     g->tokens = vocab.tokens ? vocab.tokens : vocab_bytes(t->arena);
-    s.program.only = "init,forward";
-    s.program.raw = true;
+    s.program.only = "init,forward,stream";
+    s.program.raw = s.program.stream = true;
     Session *session = read_prompt(g) ? session_open(t->model, &s) : NULL;
     bool ok = session && tool_read_weights(t, session) &&
               (g->generator = generator_new(t->arena, session, g->tokens));

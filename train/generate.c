@@ -1,4 +1,5 @@
-/* Generation: the last window of tokens through forward, once for each new token. */
+/* Generation: a token a call through the entry `stream`, or where the model has none the
+ * last window of tokens through forward. */
 #include "train/generate.h"
 
 #include <string.h>
@@ -8,6 +9,8 @@
 struct Generator {
     Session *s;
     int entry;
+    bool stream;
+    int64_t limit, position;           /* of the stream: most tokens, 0: no end; fed so far */
     int64_t window, classes;           /* tokens of an input; scores of a step */
     bool each;                         /* scores for each token, not for the last alone */
     int64_t n;                         /* tokens in the window */
@@ -39,35 +42,73 @@ static bool fits(const Session *s, const Vocab *tokens) {
     return true;
 }
 
+/* The most tokens that a stream takes; 0: there is no end. */
+static int64_t stream_limit(const Program *p) {
+    const Slot *position = block_find(&p->stream, "position");
+    return position ? position->hi : 0;
+}
+
 Generator *generator_new(Arena *a, Session *s, const Vocab *tokens) {
     const Model *m = s->model;
     if (!fits(s, tokens))
         return NULL;
     const Type *in = &m->input.item[0].type, *out = &m->output.item[0].type;
+    bool stream = program_entry(s->program, "stream") >= 0 && m->set.deploy.chunk == 1;
+    int entry = session_entry(s, stream ? "stream" : "forward");
     Generator *g = NEW(a, 1, Generator);
-    *g = (Generator){.s = s, .entry = session_entry(s, "forward"), .window = in->dim[1].n,
-                     .classes = out->dim[out->rank - 1].n, .each = out->rank == 3,
-                     .dtype = in->dtype, .token = NEW(a, in->dim[1].n, int32_t),
-                     .in = arena_array(a, (size_t)in->dim[1].n,
-                                       (size_t)dtype_info[in->dtype].bytes),
-                     .out = session_outputs(a, s, session_entry(s, "forward"))};
+    *g = (Generator){.s = s, .entry = entry, .stream = stream,
+                     .limit = stream ? stream_limit(s->program) : 0,
+                     .window = in->dim[1].n, .classes = out->dim[out->rank - 1].n,
+                     .each = out->rank == 3, .dtype = in->dtype};
+    if (g->limit > g->window)
+        g->window = g->limit;
+    g->token = NEW(a, g->window, int32_t);
+    g->in = arena_array(a, (size_t)g->window, (size_t)dtype_info[in->dtype].bytes);
+    g->out = session_outputs(a, s, entry);
     return g;
 }
 
-/* Tokens stand at the window's beginning where each has scores, else at its end. */
-const float *generator_feed(Generator *g, int token) {
-    int64_t keep = g->window - 1, at;
+static void keep(Generator *g, int token) {
     if (g->n == g->window)
-        memmove(g->token, g->token + 1, (size_t)keep * sizeof *g->token);
+        memmove(g->token, g->token + 1, (size_t)(g->window - 1) * sizeof *g->token);
     else
         g->n++;
     g->token[g->n - 1] = token;
-    at = g->each ? 0 : g->window - g->n;
-    memset(g->in, 0, (size_t)(g->window * dtype_info[g->dtype].bytes));
-    cast_array(I32, g->token, g->n, g->dtype,
-               (unsigned char *)g->in + at * dtype_info[g->dtype].bytes);
+}
+
+static bool run(Generator *g) {
     const void *in[] = {g->in};
-    if (!session_run(g->s, g->entry, 1, in, g->out))
+    return session_run(g->s, g->entry, 1, in, g->out);
+}
+
+/* One token; a stream that is full begins again with the later half of its tokens. */
+static bool feed_stream(Generator *g) {
+    int64_t from = g->n - 1;
+    if (g->limit && g->position == g->limit) {
+        memset(g->s->ctx->stream, 0, (size_t)g->s->program->stream.bytes);
+        g->position = 0;
+        from = g->n - (g->limit + 1) / 2;
+    }
+    for (; from < g->n; from++, g->position++) {
+        cast_array(I32, g->token + from, 1, g->dtype, g->in);
+        if (!run(g))
+            return false;
+    }
+    return true;
+}
+
+/* Tokens stand at the window's beginning where each has scores, else at its end. */
+static bool feed_window(Generator *g) {
+    const int64_t bytes = dtype_info[g->dtype].bytes, at = g->each ? 0 : g->window - g->n;
+    memset(g->in, 0, (size_t)(g->window * bytes));
+    cast_array(I32, g->token, g->n, g->dtype, (unsigned char *)g->in + at * bytes);
+    return run(g);
+}
+
+const float *generator_feed(Generator *g, int token) {
+    keep(g, token);
+    if (!(g->stream ? feed_stream(g) : feed_window(g)))
         return NULL;
-    return (const float *)g->out[0] + (g->each ? (g->n - 1) * g->classes : 0);
+    int64_t row = g->each && !g->stream ? g->n - 1 : 0;
+    return (const float *)g->out[0] + row * g->classes;
 }

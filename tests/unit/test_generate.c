@@ -78,8 +78,9 @@ static const char model[] =
 
 static Session *session(Model *m, bool training) {
     SessionOptions o = {
-        .program = {.training = training, .raw = true,
-                    .only = training ? TRAINER_ENTRIES ",forward" : "init,forward"},
+        .program = {.training = training, .raw = true, .stream = true,
+                    .only = training ? TRAINER_ENTRIES ",forward,stream"
+                                     : "init,forward,stream"},
         .exec = {.backend = exec_has_jit() ? EXEC_JIT : EXEC_INTERP}};
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
     Session *s = session_open(m, &o);
@@ -88,13 +89,13 @@ static Session *session(Model *m, bool training) {
 }
 
 /* Behind a text of letters in turn it says the alphabet, past the end of its window. */
-static void learnt(void) {
+static void learn(int nset, const char *const *set) {
     Folder *f = folder_open();
     Data data;
     TrainOptions o = {.run = NULL};
     TrainResult r;
     folder_text(f, "d.txt", "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghij");
-    Model *m = folder_model(f, model, 0, NULL);
+    Model *m = folder_model(f, model, nset, set);
     Session *s = session(m, true);
     CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data));
     CU_ASSERT_EQUAL(trainer_run(s, &data, &o, &r), TRAIN_DONE);
@@ -110,6 +111,19 @@ static void learnt(void) {
     }
     session_close(s);
     folder_close(f);
+}
+
+static void learnt(void) { learn(0, NULL); }
+
+/* By the stream, without an end, and with one that is passed several times. */
+static void streamed(void) {
+    const char *const set[] = {
+        "deploy.stream=true",
+        "model.layers=[{embedding: {size: 10, dim: 16}}, {position: {learned: 6}}, "
+        "{attention: {heads: 2, causal: true}}, {linear: {units: 10, name: next}}]"};
+    learn(1, set);
+    learn(2, set);
+    learn(1, set + 1);
 }
 
 static void refused(const char *set, const char *said) {
@@ -130,7 +144,7 @@ static void errors(void) {
 }
 
 static const UnitTest tests[] = {
-    {"best", best}, {"drawn", drawn}, {"seeded", seeded}, {"learnt", learnt},
+    {"best", best}, {"drawn", drawn}, {"seeded", seeded}, {"learnt", learnt}, {"streamed", streamed},
     {"errors", errors},
 };
 
