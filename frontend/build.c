@@ -63,13 +63,13 @@ Ref build_find_tensor(Build *b, const Place *place, const char *what, const Tree
 /* Inputs that options name. */
 static bool find_named(Build *b, const Place *place, const Spec *s, const LayerRow *row,
                        Macro *m) {
-    const char *at = row->inputs, *name, *dtype;
+    const char *at = row->inputs, *name, *item;
     bool ok = true;
-    while ((name = named_input(b->arena, &at, &dtype))) {
+    while ((name = named_input(b->arena, &at, &item))) {
         const Tree *t = tree_find(s->options, name);
         const char *what = arena_printf(b->arena, "%s: %s", s->where, name);
         Ref r = t ? build_find_tensor(b, place, what, t) : (Ref){0};
-        ok = (!t || (r.node && macro_named(m, name, dtype, r))) && ok;
+        ok = (!t || (r.node && macro_named(m, item, r))) && ok;
     }
     return ok;
 }

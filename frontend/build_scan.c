@@ -271,7 +271,7 @@ static bool find_lengths(Steps *st) {
     if (!t)
         return true;
     Ref r = build_find_tensor(b, st->in.up, what, t);
-    if (!r.node || !macro_named(&st->m, "lengths", "int", r) ||
+    if (!r.node || !macro_named(&st->m, "lengths=:int", r) ||
         !build_range(b, &st->m, r, 0, st->scan.draft.steps + 1))
         return false;
     Attr shape = {.name = "shape", .kind = ATTR_LIST, .i = 1, .list = (int64_t[]){0}};

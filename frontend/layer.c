@@ -1,4 +1,4 @@
-/* Layers: the table, their options and inputs, and ops as layers. */
+/* Layers: the table, their options, and ops as layers. */
 #include "frontend/layer.h"
 
 #include <math.h>
@@ -8,15 +8,31 @@ const LayerRow layer_rows[] = {
 #define LAYER(name, inputs, options, params, checks, body, help) \
     {#name, inputs, options, params, checks, body, help},
 #define ALIAS(other, name)
+#define PART(name, body)
 #include "frontend/layers.def"
 };
 const int layer_row_count = COUNT(layer_rows);
 
 static const struct { const char *other, *name; } aliases[] = {
 #define LAYER(...)
+#define PART(name, body)
 #define ALIAS(other, name) {#other, name},
 #include "frontend/layers.def"
 };
+
+static const struct { const char *name, *body; } parts[] = {
+#define LAYER(...)
+#define PART(name, body) {#name, body},
+#define ALIAS(other, name)
+#include "frontend/layers.def"
+};
+
+const char *layer_part(const char *name) {
+    for (size_t i = 0; i < COUNT(parts); i++)
+        if (!strcmp(parts[i].name, name))
+            return parts[i].body;
+    bug("layers.def has no part '%s'", name);
+}
 
 const LayerRow *layer_find(const char *name) {
     for (int i = 0; i < layer_row_count; i++)
@@ -238,8 +254,10 @@ static bool bind_option(Macro *m, const Option *o, const Tree *t, const Scope *s
         Ints ints;
     } v = {0};
     const char *what = arena_printf(m->arena, "%s: %s", m->where, o->name);
-    bool absent = tree_null(t) && o->def && !strcmp(o->def, "~");
+    bool absent = tree_null(t) && o->def && (*o->def == '~' || *o->def == '(');
     macro_number(m, joined(m, o->name, "given"), !absent);
+    if (absent && m->nin)
+        macro_number(m, o->name, *o->def == '(' ? row_number(m, o->def) : 0);
     if (absent)
         return true;
     if (!value_read(m->arena, scope, t, o->type, what, &v))
@@ -273,7 +291,7 @@ static Tree *option_tree(Macro *m, const Option *o, Tree *options) {
     if (t || !o->def || (*o->def == '@' && !other))
         return t;
     const Source *src = diag_source(m->loc.src->diag, "default", o->def, strlen(o->def));
-    if (!strcmp(o->def, "~"))
+    if (*o->def == '~' || *o->def == '(')
         t = tree_scalar(m->arena, "null", options->loc);
     else if (*o->def == '@')
         t = tree_copy(m->arena, other);
@@ -313,18 +331,6 @@ static bool open_main(Macro *m, const LayerRow *row, Tree *options) {
     value->key_loc = value->loc;
     tree_add(m->arena, options, name, value);
     return true;
-}
-
-const char *named_input(Arena *a, const char **at, const char **dtype) {
-    char *part, *eq;
-    while ((part = row_part(a, at, ' ')))
-        if ((eq = strchr(part, '='))) {
-            *eq = '\0';
-            if (dtype)
-                *dtype = eq + 1 + (eq[1] == ':');
-            return part;
-        }
-    return NULL;
 }
 
 static bool keys_known(Macro *m, const LayerRow *row, const Tree *options,
@@ -368,125 +374,4 @@ bool macro_options(Macro *m, const LayerRow *row, Tree *options, const Scope *sc
             ok = ok && bind_option(m, &o, t, scope);
     }
     return ok;
-}
-
-static const char *dims_text(Arena *a, const Ints *dims) {
-    Text out = {0};
-    for (int i = 0; i < dims->n; i++)
-        text_printf(&out, "%s%lld", i ? ", " : "", (long long)dims->item[i]);
-    const char *s = arena_printf(a, "[%s]", out.n ? out.s : "");
-    text_free(&out);
-    return s;
-}
-
-/* Names the dims of an input as the pattern says: "c,h,w", "..,k", "c,..". */
-static bool bind_pattern(Macro *m, const char *pattern, const Ints *dims) {
-    char *part;
-    int n = 0, run = -1;
-    const char *at = pattern, *word[MAX_RANK];
-    while ((part = row_part(m->arena, &at, ','))) {
-        if (!strcmp(part, ".."))
-            run = n;
-        else
-            word[n++] = part;
-    }
-    if (run < 0 ? dims->n != n : dims->n < n)
-        return macro_fault(m, arena_printf(m->arena, "expects an input [%s], got %s",
-                                           pattern, dims_text(m->arena, dims)));
-    for (int i = 0; i < n; i++) {
-        int d = run >= 0 && i >= run ? dims->n - n + i : i;
-        macro_number(m, word[i], (double)dims->item[d]);
-    }
-    return true;
-}
-
-static bool dtype_fits(Macro *m, const char *want, DType t) {
-    if (!strcmp(want, "any") || (!*want && t == F32))
-        return true;
-    if (!strcmp(want, "int") && !dtype_info[t].is_float && t != BOOL)
-        return true;
-    return macro_fault(m, arena_printf(m->arena, "expects %s, got %s%s",
-                                       *want ? "whole numbers (i32, u8)" : "f32",
-                                       dtype_info[t].name,
-                                       *want ? "" : "; a 'scale' before it converts"));
-}
-
-/* Extents of the first input: b, rank, size, and the list `x`. */
-static void bind_extents(Macro *m, const Type *t, const Ints *dims) {
-    double size = 1;
-    for (int i = 0; i < dims->n; i++)
-        size *= (double)dims->item[i];
-    PUSH(m->arena, m->list, m->nlist) = (NamedList){"x", *dims};
-    macro_number(m, "b", t->rank - dims->n);
-    macro_number(m, "rank", dims->n);
-    macro_number(m, "size", size);
-    macro_number(m, "real", dtype_info[t->dtype].is_float);
-}
-
-static bool bind_input(Macro *m, const char *item, int i, Ref in) {
-    size_t n = strcspn(item, "[.:?");
-    const char *open = strchr(item, '['), *want = strchr(item, ':');
-    const Type *t = ref_type(in);
-    Ints dims = {0};
-    for (int d = t->rank && t->dim[0].batch; d < t->rank; d++)
-        dims.item[dims.n++] = t->dim[d].n;
-    macro_ref(m, arena_printf(m->arena, "%.*s", (int)n, item), in);
-    if (i == 0)
-        bind_extents(m, t, &dims);
-    if (!dtype_fits(m, want ? want + 1 : "", t->dtype))
-        return false;
-    if (!open)
-        return true;
-    const char *close = strchr(open, ']');
-    return bind_pattern(
-        m, arena_printf(m->arena, "%.*s", (int)(close - open) - 1, open + 1), &dims);
-}
-
-bool macro_named(Macro *m, const char *name, const char *dtype, Ref r) {
-    macro_number(m, joined(m, name, "given"), 1);
-    macro_ref(m, name, r);
-    const char *where = m->where;
-    m->where = arena_printf(m->arena, "%s: %s", where, name);
-    bool ok = dtype_fits(m, dtype, ref_type(r)->dtype);
-    m->where = where;
-    return ok;
-}
-
-/* How many inputs a row takes: "expects 1 to 3 inputs". */
-static bool wrong_count(const Macro *m, int least, int most, int got) {
-    const char *range =
-        least < most ? arena_printf(m->arena, "%d to %d", least, most)
-                     : arena_printf(m->arena, "%d", most);
-    return diag_error(m->loc, "%s: expects %s input%s, got %d", m->where, range,
-                      most == 1 ? "" : "s", got);
-}
-
-bool macro_inputs(Macro *m, const LayerRow *row, int n, const Ref *in) {
-    const char *at = row->inputs;
-    char *part;
-    int want = 0, least = 0;
-    m->nin = n;
-    m->in = in;
-    while ((part = row_part(m->arena, &at, ' '))) {
-        bool many = strstr(part, "..") && !strchr(part, '[');
-        bool optional = strchr(part, '?') != NULL;
-        if (strchr(part, '=')) {
-            macro_number(m, arena_printf(m->arena, "%.*s.given", (int)strcspn(part, "="), part), 0);
-            continue;
-        }
-        for (; want < n; want++) {
-            if (!bind_input(m, part, want, in[want]))
-                return false;
-            if (!many)
-                break;
-        }
-        if (optional)
-            macro_number(m, arena_printf(m->arena, "%.*s.given", (int)strcspn(part, "[:?"), part), want < n);
-        want += !many;
-        least += !many && !optional;
-        if (many && n < 2)
-            return diag_error(m->loc, "%s: expects two inputs or more: from: [a, b]",
-                              m->where);
-    }
-    return (least <= n && n <= want) || wrong_count(m, least, want, n);
 }

@@ -11,6 +11,7 @@ typedef struct {
 extern const LayerRow layer_rows[];
 extern const int layer_row_count;
 const LayerRow *layer_find(const char *name);          /* NULL: there is none */
+const char *layer_part(const char *name);              /* the statements of a PART */
 /* An op of the op table as a layer; NULL: there is none. */
 const LayerRow *layer_of_op(Arena *a, const char *name);
 /* Reports an unknown layer; `extra` are names of the user's blocks. */
@@ -63,10 +64,10 @@ bool macro_open(Macro *m, const LayerRow *row, Tree *options, const char *const 
 bool macro_options(Macro *m, const LayerRow *row, Tree *options, const Scope *scope);
 /* Binds the inputs and their extents as the row's `inputs` says. */
 bool macro_inputs(Macro *m, const LayerRow *row, int n, const Ref *in);
-/* The next input `name=:dtype` of a row, which an option of that name names; NULL: no more. */
-const char *named_input(Arena *a, const char **at, const char **dtype);
-/* Binds it. */
-bool macro_named(Macro *m, const char *name, const char *dtype, Ref r);
+/* The next input of a row that an option of its name names; NULL: no more. Its text goes to
+ * *item, if that is not NULL, and from there to macro_named, which binds it. */
+const char *named_input(Arena *a, const char **at, const char **item);
+bool macro_named(Macro *m, const char *item, Ref r);
 bool macro_params(Macro *m, const LayerRow *row);
 /* Those checks that are about weights, or the others. */
 bool macro_checks(Macro *m, const char *checks, bool weights);

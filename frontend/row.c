@@ -39,15 +39,15 @@ static const char *word_find(const Macro *m, const char *name) {
     return NULL;
 }
 
-/* `name`, `!name` or `name==word`. */
+/* `number`, `!number`, `name==word` or `number==number`. */
 static bool term_holds(const Macro *m, const char *term) {
     const char *eq = strstr(term, "==");
     if (!eq)
         return *term == '!' ? row_number(m, term + 1) == 0 : row_number(m, term) != 0;
-    const char *word = word_find(m, trimmed(m->arena, term, (size_t)(eq - term)));
-    if (!word)
-        bug("row of %s: no word in '%s'", m->where, term);
-    return !strcmp(word, trimmed(m->arena, eq + 2, strlen(eq + 2)));
+    const char *left = trimmed(m->arena, term, (size_t)(eq - term));
+    const char *right = trimmed(m->arena, eq + 2, strlen(eq + 2));
+    const char *word = word_find(m, left);
+    return word ? !strcmp(word, right) : row_number(m, left) == row_number(m, right);
 }
 
 bool row_holds(const Macro *m, char *part) {
@@ -378,6 +378,8 @@ static void run_let(Macro *m, const char *rest) {
     macro_number(m, trimmed(m->arena, rest, (size_t)(eq - rest)), row_number(m, eq + 1));
 }
 
+static bool run_all(Macro *m, const char *body);
+
 /* What begins with a word of its own; false if nothing does. */
 static bool run_word(Macro *m, const char *part, bool *ok) {
     *ok = true;
@@ -387,6 +389,8 @@ static bool run_word(Macro *m, const char *part, bool *ok) {
         *ok = run_standardize(m, part + 12);
     else if (!strncmp(part, "let ", 4))
         run_let(m, part + 4);
+    else if (!strncmp(part, "use ", 4))
+        *ok = run_all(m, layer_part(trimmed(m->arena, part + 4, strlen(part + 4))));
     else if (!strncmp(part, "scan ", 5))
         row_scan(m, part + 5);
     else if (!strncmp(part, "step ", 5))
@@ -418,11 +422,17 @@ static bool run_statement(Macro *m, char *part) {
     return true;
 }
 
-bool macro_body(Macro *m, const char *body, Ref *out) {
+static bool run_all(Macro *m, const char *body) {
     char *part;
     while ((part = row_part(m->arena, &body, ';')))
         if (!run_statement(m, part))
             return false;
+    return true;
+}
+
+bool macro_body(Macro *m, const char *body, Ref *out) {
+    if (!run_all(m, body))
+        return false;
     *out = macro_find(m, "o");
     if (!out->node)
         *out = m->in[0];
