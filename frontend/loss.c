@@ -187,7 +187,7 @@ static bool bind_lengths(Build *b, Macro *m, const Term *t) {
         return true;
     Ref r = build_find_tensor(b, NULL, what, name);
     char reshape[] = "lengths = reshape(lengths; shape=[n])";
-    return r.node && macro_named(m, "lengths", "int", r) &&
+    return r.node && macro_named(m, "lengths=:int", r) &&
            build_range(b, m, r, 1, ref_type(b->out->raw[t->output])->dim[1].n + 1) &&
            macro_body(m, reshape, &r);
 }

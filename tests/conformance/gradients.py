@@ -32,24 +32,41 @@ class Model:
     """inputs: those of the case, with the batch in front; layers: YAML; outputs: tensors of
     the model in the case's order; axes: where the batch is in a tensor of the case ("x",
     "out.0"), 0 if it is not said; flat: tensors whose dim behind the batch is left out;
-    loss: YAML of a loss, which then is the case's output, of the input `target`."""
+    loss: YAML of a loss, which then is the case's output, of the input `target`; shared:
+    inputs without a batch; single: all tensors are without one, and get a batch of 1; layer:
+    what the case's parameters belong to, where it does not say so."""
 
-    def __init__(self, case, layers, outputs=(), axes=None, flat=(), loss=None):
+    def __init__(self, case, layers, outputs=(), axes=None, flat=(), loss=None, shared=(),
+                 single=False, layer=None):
         self.layers, self.outputs, self.axes, self.flat = layers, outputs, axes or {}, flat
-        self.loss = loss
+        self.loss, self.shared, self.single = loss, shared, single
+        self.prefix = layer + "." if layer else ""
         self.arrays = {n: self.batch_first(n, case.data["in." + n]) for n in case.inputs()}
 
     def batch_first(self, name, array):
+        if name in self.shared:
+            return array
+        if self.single:
+            return array[None]
         array = np.moveaxis(array, self.axes.get(name, 0), 0)
         return array.squeeze(1) if name in self.flat else array
 
     def as_in_case(self, name, array):
+        if name in self.shared:
+            return array
+        if self.single:
+            return array[0]
         array = np.expand_dims(array, 1) if name in self.flat else array
         return np.moveaxis(array, 0, self.axes.get(name, 0))
 
+    def input_text(self, name, array):
+        own = name not in self.shared
+        return (f"    {name}: {{shape: {list(array.shape[own:])}, dtype: {dtype(array)}, "
+                f"batch: {json.dumps(own)}}}")
+
     def text(self):
-        shapes = "\n".join(f"    {n}: {{shape: {list(a.shape[1:])}, dtype: {dtype(a)}}}"
-                           for n, a in self.arrays.items() if n != "target")
+        shapes = "\n".join(self.input_text(n, a) for n, a in self.arrays.items()
+                           if n != "target")
         outputs = ", ".join(f"y{i}: {t}" for i, t in enumerate(self.outputs))
         ends = f"train: {{loss: {self.loss}}}" if self.loss else f"  outputs: {{{outputs}}}"
         return (f"kiln: 1\nname: case\nmodel:\n  inputs:\n{shapes}\n  layers:\n"
@@ -132,7 +149,42 @@ def ctc(case):
     return Model(case, text, loss=json.dumps({"ctc": options}))
 
 
-ROWS = {"lstm": recurrent, "gru": recurrent, "rnn_tanh": recurrent, "rnn_relu": recurrent,
+def attention(case):
+    names = {"embed_dim": None, "num_heads": "heads", "scale": "scale"}
+    options = {names.get(k, k): v for k, v in case.attrs.items() if names.get(k, k)}
+    sources = [n for n in ("q", "k", "v") if n in case.inputs()]
+    options.update({"from": sources, "name": "attn"})
+    options.update({n: n for n in ("mask", "lengths") if n in case.inputs()})
+    shared = ("mask",) if "mask" in case.inputs() and not case.attrs.get("mask_each") else ()
+    options.pop("mask_each", None)
+    kind = "dot_product_attention" if case.info["op"] == "scaled_dot_product" else "attention"
+    return Model(case, f"    - {kind}: {json.dumps(options)}", ["attn"], shared=shared)
+
+
+def normalisation(case):
+    a = case.attrs
+    options = {"dims": len(a["normalized_shape"]), "eps": a["eps"],
+               "affine": a.get("elementwise_affine", True), "name": "norm"}
+    return Model(case, f"    - {case.info['op']}: {json.dumps(options)}", ["norm"],
+                 single=True, layer="norm")
+
+
+def group_norm(case):
+    a = case.attrs
+    options = {"groups": a["num_groups"], "name": "norm"}
+    return Model(case, f"    - group_norm: {json.dumps(options)}", ["norm"], layer="norm")
+
+
+def along_axis(case):
+    return Model(case, f"    - {case.info['op']}: {{axis: {case.attrs['dim']}, name: y}}", ["y"],
+                 single=True)
+
+
+ROWS = {"multihead_attention": attention, "multihead_attention_causal": attention,
+        "multihead_attention_masked": attention, "scaled_dot_product": attention,
+        "grouped_attention": attention, "positioned_attention": attention,
+        "padded_attention": attention, "layer_norm": normalisation, "rms_norm": normalisation, "group_norm": group_norm,
+        "softmax": along_axis, "log_softmax": along_axis, "lstm": recurrent, "gru": recurrent, "rnn_tanh": recurrent, "rnn_relu": recurrent,
         "packed_lstm": recurrent, "packed_gru": recurrent, "packed_rnn": recurrent,
         "peephole_lstm": recurrent, "custom_cell": custom_cell, "ctc": ctc, "masked_cross_entropy": masked_cross_entropy}
 
@@ -154,7 +206,7 @@ def run(case, model, backend, folder):
         gy = model.batch_first(f"out.{i}", case.data[f"gy.{i}"])
         np.save(path(f"gy{i}.npy"), np.ascontiguousarray(gy))
         command += ["--upstream", f"y{i}={path(f'gy{i}.npy')}"]
-    params = {k[6:]: v for k, v in case.data.items() if k.startswith("param.")}
+    params = {model.prefix + k[6:]: v for k, v in case.data.items() if k.startswith("param.")}
     if params:
         np.savez(path("weights.npz"), **params)
         command += ["-w", path("weights.npz")]
@@ -169,7 +221,7 @@ def result_name(model, name):
     lead, rest = name.split(".", 1)
     if lead == "out" and model.loss:
         return "loss"
-    return {"out": "y", "gin": "grad.", "gparam": "grad."}[lead] + rest
+    return {"out": "y", "gin": "grad.", "gparam": "grad." + model.prefix}[lead] + rest
 
 
 def differences(case, model, got):

@@ -181,7 +181,119 @@ def ctc(_, r):
     return options, Ctc(**options), inputs
 
 
-MORE = {"packed_lstm": sequence, "packed_gru": sequence, "packed_rnn": sequence,
+class Attention(nn.Module):
+    """Kiln's attention by its definition: shared keys, dims of heads, positions, masks."""
+
+    def __init__(self, o, inputs):
+        super().__init__()
+        self.o, self.names, heads, kv = o, [i[0] for i in inputs[1:]], o["num_heads"], o["kv_heads"]
+        wide = {i[0]: i[1].shape[-1] for i in inputs}
+        dim = wide["q"]
+        kdim = wide.get("k", dim)
+        vdim = wide.get("v", kdim)
+        rows = [heads * o["head_dim"], kv * o["head_dim"], kv * o["value_dim"]]
+        self.rows = rows
+        attn = nn.Module()
+        if kdim == dim and vdim == dim:
+            attn.in_proj_weight = nn.Parameter(torch.zeros(sum(rows), dim))
+        else:
+            for name, n, k in zip("qkv", rows, (dim, kdim, vdim)):
+                attn.register_parameter(name + "_proj_weight", nn.Parameter(torch.zeros(n, k)))
+        if o["bias"]:
+            attn.in_proj_bias = nn.Parameter(torch.zeros(sum(rows)))
+        attn.out_proj = nn.Linear(heads * o["value_dim"], dim, bias=o["bias"])
+        if o.get("position") == "relative":
+            attn.relative_bias = nn.Parameter(torch.zeros(heads, 2 * o["distance"] + 1))
+        self.attn = attn
+
+    def project(self, xs):
+        a = self.attn
+        if hasattr(a, "in_proj_weight"):
+            weights = a.in_proj_weight.split(self.rows)
+        else:
+            weights = [a.q_proj_weight, a.k_proj_weight, a.v_proj_weight]
+        bias = a.in_proj_bias.split(self.rows) if self.o["bias"] else [0, 0, 0]
+        heads = [self.o["num_heads"], self.o["kv_heads"], self.o["kv_heads"]]
+        return [(x @ w.T + b).unflatten(-1, (h, -1)).transpose(1, 2)
+                for x, w, b, h in zip(xs, weights, bias, heads)]
+
+    def turned(self, x):
+        half = x.shape[-1] // 2
+        rate = self.o["base"] ** (-torch.arange(half, dtype=x.dtype) / half)
+        angle = torch.arange(x.shape[2], dtype=x.dtype)[:, None] * rate
+        u, v = x[..., :half], x[..., half:]
+        return torch.cat((u * angle.cos() - v * angle.sin(), v * angle.cos() + u * angle.sin()), -1)
+
+    def added(self, s):
+        heads, queries, keys = s.shape[1:]
+        away = torch.arange(keys)[None] - torch.arange(queries)[:, None]
+        if self.o.get("position") == "alibi":
+            slope = 2.0 ** (-8 * torch.arange(1, heads + 1, dtype=s.dtype) / heads)
+            s = s - slope[:, None, None] * away.abs()
+        if self.o.get("position") == "relative":
+            d = self.o["distance"]
+            s = s + self.attn.relative_bias[:, away.clamp(-d, d) + d]
+        return s.masked_fill(away > 0, -torch.inf) if self.o["causal"] else s
+
+    def forward(self, q, *rest):
+        given = dict(zip(self.names, rest))
+        k = given.get("k", q)
+        q, k, v = self.project((q, k, given.get("v", k)))
+        if self.o.get("position") == "rotary":
+            q, k = self.turned(q), self.turned(k)
+        k, v = [x.repeat_interleave(q.shape[1] // x.shape[1], 1) for x in (k, v)]
+        s = self.added(q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5)
+        if "lengths" in given:
+            away = torch.arange(s.shape[-1]) >= given["lengths"][:, None, None, None]
+            s = s.masked_fill(away, -torch.inf)
+        if "mask" in given:
+            mask = given["mask"][:, None, None] if self.o["mask_each"] else given["mask"]
+            s = s.masked_fill(mask == 0, -torch.inf)
+        w = (s - s.amax(-1, keepdim=True).clamp(-1e30).detach()).exp()
+        y = w @ v / w.sum(-1, keepdim=True).clamp(1e-30)
+        return self.attn.out_proj(y.transpose(1, 2).flatten(-2))
+
+
+def attention_options(r, **more):
+    kv = r.c(1, 2)
+    return dict({"num_heads": kv * r.c(1, 2, 3), "kv_heads": kv, "head_dim": 2 * r.d(1, 3),
+                 "value_dim": r.d(1, 4), "causal": r.c(False, True), "bias": r.c(True, False)},
+                **more)
+
+
+def grouped_attention(_, r):
+    o, n, time, span, dim = attention_options(r), r.d(1, 3), r.d(2, 6), r.d(2, 6), r.d(3, 6)
+    kdim, vdim = r.c((dim, dim), (r.d(3, 6), r.d(3, 6)))
+    inputs = [("q", r.n(n, time, dim), 1), ("k", r.n(n, span, kdim), 1),
+              ("v", r.n(n, span, vdim), 1)]
+    if kdim == vdim and r.c(True, False):
+        inputs.pop()
+    return o, Attention(o, inputs), inputs
+
+
+def positioned_attention(_, r):
+    kind = r.c("rotary", "alibi", "relative")
+    o = attention_options(r, position=kind, base=r.c(10000, 50), distance=r.c(1, 2, 7))
+    inputs = [("q", r.n(r.d(1, 3), r.d(2, 7), r.d(3, 6)), 1)]
+    return o, Attention(o, inputs), inputs
+
+
+def padded_attention(_, r):
+    """Some rows see nothing at all."""
+    each = r.c(True, False)
+    o = attention_options(r, mask_each=each)
+    n, time, dim = r.d(1, 3), r.d(2, 6), r.d(3, 6)
+    inputs = [("q", r.n(n, time, dim), 1)]
+    shape = {"keys": (time,), "pairs": (time, time), "heads": (o["num_heads"], time, time)}
+    mask = r.i(2, *((n,) if each else ()), *shape["keys" if each else r.c(*shape)])
+    inputs.append(("mask", mask, 0))
+    if r.c(True, False):
+        inputs.append(("lengths", r.i(time + 1, n), 0))
+    return o, Attention(o, inputs), inputs
+
+
+MORE = {"grouped_attention": grouped_attention, "positioned_attention": positioned_attention,
+        "padded_attention": padded_attention, "packed_lstm": sequence, "packed_gru": sequence, "packed_rnn": sequence,
         "peephole_lstm": peepholes, "custom_cell": custom_cell, "ctc": ctc, "masked_cross_entropy": masked_cross_entropy}
 
 

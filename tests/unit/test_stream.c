@@ -26,6 +26,10 @@ static const Case cases[] = {
     {"x: [6, 3]", "[standardize, lstm: 5, dropout: 0.5, lstm: {units: 4, projection: 2}, linear: 2]", 6},
     {"x: [5, 3]", "[gru: 5, layer_norm, gru: {units: 4, return: last}, linear: 3, softmax]", 5},
     {"x: [6, 8]", "[attention: {heads: 2, causal: true}]", 6},
+    {"x: [6, 8]", "[position: {sinusoidal: 100}, "
+     "attention: {heads: 4, kv_heads: 2, causal: true, position: rotary}, "
+     "attention: {heads: 2, causal: true, position: alibi}, "
+     "attention: {heads: 2, causal: true, position: relative, distance: 2}]", 6},
     {"x: {shape: [8], dtype: i32}",
      "[embedding: {size: 4, dim: 6}, position: {learned: 9}, repeat: {times: 2, layers: ["
      "residual: [layer_norm, attention: {heads: 3, causal: true}], "
