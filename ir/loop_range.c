@@ -237,8 +237,22 @@ static const Ix *without_mod(Pool *p, const Ix *e, IxTerm t) {
 
 static bool prove(const Scope *s, const Ix *e, int guard, int *tries);
 
-/* e with each remainder, then each quotient multiplied out. */
+/* With either argument where one is enough, else with both. */
+static bool prove_min_max(const Scope *s, const Ix *e, IxTerm t, int *tries) {
+    Pool *p = s->pool;
+    const Ix *const *a = t.atom->a;
+    const Ix *old = t.atom->kind == IX_MIN ? ix_min(p, a[0], a[1]) : ix_max(p, a[0], a[1]);
+    bool either = (t.atom->kind == IX_MIN) == (t.coef < 0);
+    bool first = prove(s, replace(p, e, t.coef, old, a[0]), 0, tries);
+    return first == either ? first : prove(s, replace(p, e, t.coef, old, a[1]), 0, tries);
+}
+
+/* e with a minimum or maximum opened, else each remainder, then each quotient multiplied
+ * out. */
 static bool prove_opened(const Scope *s, const Ix *e, int *tries) {
+    for (int i = 0; i < e->n; i++)
+        if (e->term[i].atom->kind == IX_MIN || e->term[i].atom->kind == IX_MAX)
+            return prove_min_max(s, e, e->term[i], tries);
     for (int i = 0; i < e->n; i++)
         if (e->term[i].atom->kind == IX_MOD)
             return prove(s, without_mod(s->pool, e, e->term[i]), 0, tries);
