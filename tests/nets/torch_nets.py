@@ -10,10 +10,12 @@ Kiln's constants are f32 there too, and so is what is made of them: 1/(1-p), 1-b
 Hence max|ref| counts as at least 1e-2 of the largest of its entry and kind: a gradient
 that is zero but for rounding has no size of its own.
 
-f32: at most four times PyTorch's, plus 1e-6; PyTorch's is the largest of up to eight runs
-on inputs that differ in their last bits. (Twice, as for single ops, is not enough for sums
-of 512 terms in a row with a few normalisations behind them: 2 of 200 networks have up to
-2.8 times.) Here max|ref| is at least 1e-4 of the largest."""
+f32: at most twice PyTorch's, plus 1e-6. How each result happened to be rounded is chance, and
+one run says little where rounding is magnified: a mean of 0.25 taken off values that differ
+by 0.004, or 1-o*o of a tanh near 1. So PyTorch's error is the largest of up to 16 runs, of
+which all but the first move each input, each layer's result and whatever backward reads
+again by up to half a unit in the last place. Here max|ref| is at least 1e-4 of the
+largest."""
 import functools
 import glob
 import inspect
@@ -96,6 +98,10 @@ def same_padding(kernel, dilation):
     return [total[1] // 2, total[1] - total[1] // 2, total[0] // 2, total[0] - total[0] // 2]
 
 
+# Layers that round nothing.
+EXACT = ("flatten reshape transpose slice flip pad concat identity upsample2d embedding "
+         "max_pool2d global_max_pool amax amin maximum minimum clamp hardtanh relu abs "
+         "neg").split()
 ROUNDING = [True]                      # are options rounded to f32?
 
 
@@ -105,38 +111,47 @@ def rounded(v):
     return float(np.float32(v)) if isinstance(v, float) and ROUNDING[0] else v
 
 
-def in_f32(layer):
-    """The layer with its options, defaults too, as the f32 constants that Kiln has."""
-    signature = inspect.signature(layer)
+def moved(t, shake):
+    """Each element times 1 + at most 2^-24, half a unit in the last place of f32."""
+    if shake is None or not t.is_floating_point():
+        return t
+    bits = torch.from_numpy(shake.uniform(-1, 1, tuple(t.shape)))
+    return (t.double() * (1 + bits * 2.0 ** -24)).to(t.dtype)
 
-    @functools.wraps(layer)
+
+def as_layer(f, name):
+    """f with its options, defaults too, as the f32 constants that Kiln has."""
+    signature = inspect.signature(f)
+
+    @functools.wraps(f)
     def call(*args, **options):
         bound = signature.bind(*args, **options)
         bound.apply_defaults()
-        for name, v in bound.arguments.items():
-            bound.arguments[name] = rounded(v)
-        return layer(*bound.args, **bound.kwargs)
+        for key, v in bound.arguments.items():
+            bound.arguments[key] = rounded(v)
+        y = f(*bound.args, **bound.kwargs)
+        return y if name in EXACT else moved(y, args[0].shake)
     return call
 
 
-def all_in_f32(layers):
+def all_as_layers(layers):
     for name, f in list(vars(layers).items()):
         if inspect.isfunction(f) and not name.startswith("__"):
-            setattr(layers, name, in_f32(f))
+            setattr(layers, name, as_layer(f, name))
     return layers
 
 
-@all_in_f32
+@all_as_layers
 class Layers:
     """Parameters, state and mode of one run; a method for each layer."""
 
-    def __init__(self, params, state, rng, train, random):
-        self.params, self.state, self.rng = params, state, rng
+    def __init__(self, params, state, rng, train, random, shake):
+        self.params, self.state, self.rng, self.shake = params, state, rng, shake
         self.train, self.random, self.next_state = train, random, {}
 
     def __getattr__(self, name):       # of one input and no option
         f = getattr(torch, name, None) or getattr(F, name)
-        return lambda path, x: f(x)
+        return as_layer(lambda layers, path, x: f(x), name).__get__(self)
 
     def linear(self, p, x, units, bias=True):
         return F.linear(x, self.params[p + ".weight"],
@@ -339,10 +354,7 @@ class Network:
             t = torch.tensor(v.astype(np.int64) if v.dtype.kind in "ui" else v)
             if t.is_floating_point():
                 t = t.to(dtype)
-                if shake:
-                    bits = torch.from_numpy(shake.uniform(-1, 1, v.shape))
-                    t = (t.double() * (1 + bits * 2.0 ** -24)).to(dtype)
-            out[name] = t
+            out[name] = moved(t, shake)
         return out
 
     def run(self, dtype, train=False, random=False, shake=None):
@@ -352,7 +364,7 @@ class Network:
         for name, t in params.items():
             t.requires_grad_(name in self.trained)
         rng = (self.file["value.rng"], dtype)
-        layers = Layers(params, self.tensors("state.", dtype, shake), rng, train, random)
+        layers = Layers(params, self.tensors("state.", dtype, shake), rng, train, random, shake)
         out = self.source["net"](layers, inputs)
         losses = self.source["losses"]
         loss = 0
@@ -369,7 +381,9 @@ class Network:
                 out = self.run(dtype, False, random, shake)[0]
                 got.update({f"{entry}/out.{k}": v[1].detach() for k, v in out.items()})
         got["loss/out.loss"] = self.run(dtype, shake=shake)[1].detach()
-        _, loss, params, layers = self.run(dtype, True, True, shake)
+        hooks = torch.autograd.graph.saved_tensors_hooks
+        with hooks(lambda t: moved(t.detach(), shake), lambda t: t):
+            _, loss, params, layers = self.run(dtype, True, True, shake)
         got["grad/out.loss"] = got["step/out.loss"] = loss.detach()
         got.update({"grad/state." + k: v for k, v in layers.next_state.items()})
         if loss.requires_grad:
@@ -481,8 +495,8 @@ def check(base):
         if name.startswith("step/") or name not in ref:
             continue                   # steps of Adam turn noise into learning rates
         e = error(v, ref[name], size[name])
-        while e > 4 * max(error(r[name], ref[name], size[name]) for r in runs) + 1e-6:
-            if len(runs) == 8:
+        while e > 2 * max(error(r[name], ref[name], size[name]) for r in runs) + 1e-6:
+            if len(runs) == 16:
                 own = max(error(r[name], ref[name], size[name]) for r in runs)
                 bad.append(f"f32: {name}: error {e:.2e}, PyTorch's {own:.2e}")
                 break
