@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { WORKERS = 2, C_EVERY = 8, FAST_EVERY = 4 };
+enum { WORKERS = 2, C_FAST_EVERY = 8 };
 
 typedef struct { long first, last; int limit; } Seeds;
 
@@ -52,17 +52,24 @@ static const char *target_of(long seed) {
     return list[seed % n];
 }
 
-static bool in_c(NetCase *c, long turn) {
-    static const char *const cc[] = {"gcc", "clang"}, *const flags[] = {"-O3", "-O0"};
-    return net_check(c, &(Way){EXEC_C, turn & 4 ? target_of(turn / 8) : "portable", 2,
-                               cc[turn & 1], flags[turn >> 1 & 1], 0});
+/* One of eight: compiler, level, dialect. */
+static bool in_c(NetCase *c, bool clang, bool fast_code, bool vector, long turn) {
+    return net_check(c, &(Way){EXEC_C, vector ? target_of(turn) : "portable", 2,
+                               clang ? "clang" : "gcc", fast_code ? "-O3" : "-O0", 0});
 }
 
-static bool in_fast_mode(NetCase *c, long turn) {
-    const char *t = target_of(turn);
-    Way way[] = {{EXEC_JIT, t, 1, NULL, NULL, 2}, {EXEC_JIT, t, 2, NULL, NULL, 1},
-                 {EXEC_INTERP, t, 1, NULL, NULL, 0}};
-    return net_check_fast(c, COUNT(way), way);
+/* Both compilers, both levels, both dialects, in another combination for each turn. */
+static bool in_c_twice(NetCase *c, long turn) {
+    bool fast_code = turn & 1, vector = turn & 2;
+    return in_c(c, false, fast_code, vector, turn / 4) &&
+           in_c(c, true, !fast_code, !vector, turn / 4);
+}
+
+static bool in_fast_mode(NetCase *c, long turn, bool compile) {
+    const char *t = target_of(turn), *cc = turn / C_FAST_EVERY % 2 ? "gcc" : "clang";
+    Way way[] = {{EXEC_JIT, t, 1, NULL, NULL, 2}, {EXEC_JIT, t, 2, NULL, NULL, 0},
+                 {EXEC_INTERP, t, 1, NULL, NULL, 0}, {EXEC_C, t, 2, cc, "-O2", 0}};
+    return net_check_fast(c, compile ? 4 : 3, way);
 }
 
 static bool check(long seed, int limit, bool all) {
@@ -70,13 +77,12 @@ static bool check(long seed, int limit, bool all) {
     NetCase c;
     bool ok = net_open(&c, (uint64_t)seed, limit, false) &&
               net_check(&c, &(Way){EXEC_INTERP, any[seed % 5], 1, NULL, NULL, 0}) &&
-              net_check(&c, &(Way){EXEC_JIT, target_of(seed), 2, NULL, NULL, (int)(seed % 4)});
-    if (ok && (all || seed % FAST_EVERY == 1))
-        ok = in_fast_mode(&c, seed / FAST_EVERY);
-    for (int i = 0; ok && all && i < 8; i++)
-        ok = in_c(&c, i);
-    if (ok && seed % C_EVERY == 0)
-        ok = in_c(&c, seed / C_EVERY);
+              net_check(&c, &(Way){EXEC_JIT, target_of(seed), 2, NULL, NULL, (int)(seed % 3)}) &&
+              in_fast_mode(&c, seed, all || seed % C_FAST_EVERY == 0);
+    for (int i = 0; ok && all && i < 4; i++)
+        ok = in_c_twice(&c, i) && in_c_twice(&c, i + 4);
+    if (ok && !all)
+        ok = in_c_twice(&c, seed);
     net_close(&c);
     return ok;
 }
