@@ -198,6 +198,18 @@ static void bind_pad(Macro *m, const char *name, const int64_t *v) {
     }
 }
 
+/* Along one dim: padding.left and .right; padding on both sides where they are the same. */
+static void bind_pad1(Macro *m, const char *name, int64_t v) {
+    int64_t total = (int64_t)row_number(m, "dilation * (kernel - 1)");
+    int64_t left = v == PAD_CAUSAL ? total : v == PAD_SAME ? total / 2 : v;
+    int64_t right = v == PAD_CAUSAL ? 0 : v == PAD_SAME ? total - left : v;
+    macro_number(m, joined(m, name, "same"), v < 0);
+    macro_number(m, joined(m, name, "uneven"), left != right);
+    macro_number(m, joined(m, name, "left"), (double)left);
+    macro_number(m, joined(m, name, "right"), (double)right);
+    macro_number(m, name, left == right ? (double)left : 0);
+}
+
 /* An axis counts the dims without the batch, from the end if negative; bound as the ops
  * count, with the batch. */
 static bool bind_axis(Macro *m, const Option *o, const Tree *t, int64_t v) {
@@ -270,6 +282,7 @@ static bool bind_option(Macro *m, const Option *o, const Tree *t, const Scope *s
     case VALUE_BOOL: macro_number(m, o->name, v.b); return true;
     case VALUE_PAIR: bind_pair(m, o->name, v.pair); return true;
     case VALUE_PAD:  bind_pad(m, o->name, v.pair); return true;
+    case VALUE_PAD1: bind_pad1(m, o->name, v.i); return true;
     case VALUE_INTS: bind_ints(m, o->name, &v.ints); return true;
     case VALUE_AXIS: return bind_axis(m, o, t, v.i);
     case VALUE_CEIL: bind_ceil(m, v.b); return true;

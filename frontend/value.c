@@ -120,20 +120,40 @@ static bool is_word(const char *s) {
     return !*s;
 }
 
+/* Words of a padding, for the kind that has all of them the last one too. */
+static bool read_pad_word(Arena *a, const Scope *s, const Tree *t, ValueType type,
+                          const char *what, int64_t *out, bool *ok) {
+    static const char *const word[] = {"same", "valid", "causal"};
+    static const int64_t value[] = {PAD_SAME, 0, PAD_CAUSAL};
+    int n = type.kind == VALUE_PAD1 ? 3 : 2;
+    double number;
+    *ok = true;
+    for (int i = 0; i < n; i++)
+        if (tree_is(t, word[i])) {
+            *out = value[i];
+            return true;
+        }
+    if (t->kind != TREE_SCALAR || !is_word(t->text) ||
+        scope_find(s, t->text, strlen(t->text), &number))
+        return false;
+    *ok = unknown_word(t->loc, t->text, arena_printf(a, "%s: unknown word '%s'", what, t->text),
+                       n, word);
+    return true;
+}
+
+static bool read_pad1(Arena *a, const Scope *s, const Tree *t, ValueType type,
+                      const char *what, int64_t *out) {
+    bool ok;
+    return read_pad_word(a, s, t, type, what, out, &ok) ? ok : read_int(s, t, type, what, out);
+}
+
 static bool read_pair(Arena *a, const Scope *s, const Tree *t, ValueType type,
                       const char *what, int64_t *out) {
     Ints v = {0};
-    if (type.kind == VALUE_PAD && (tree_is(t, "same") || tree_is(t, "valid"))) {
-        out[0] = out[1] = tree_is(t, "same") ? PAD_SAME : 0;
-        return true;
-    }
-    double number;
-    if (type.kind == VALUE_PAD && t->kind == TREE_SCALAR && is_word(t->text) &&
-        !scope_find(s, t->text, strlen(t->text), &number)) {
-        static const char *const known[] = {"same", "valid"};
-        return unknown_word(t->loc, t->text,
-                            arena_printf(a, "%s: unknown word '%s'", what, t->text),
-                            COUNT(known), known);
+    bool ok;
+    if (type.kind == VALUE_PAD && read_pad_word(a, s, t, type, what, &out[0], &ok)) {
+        out[1] = out[0];
+        return ok;
     }
     if (t->kind == TREE_LIST && t->n != 2)
         return diag_error(t->loc, "%s: expected [height, width], got %d values", what,
@@ -273,6 +293,7 @@ bool value_read(Arena *a, const Scope *s, const Tree *t, ValueType type, const c
     case VALUE_PART:  return read_part(a, s, t, type, what, out);
     case VALUE_PAIR:
     case VALUE_PAD:   return read_pair(a, s, t, type, what, out);
+    case VALUE_PAD1:  return read_pad1(a, s, t, type, what, out);
     case VALUE_INTS:  return read_ints(s, t, type, what, out);
     case NVALUE:      break;
     }

@@ -19,6 +19,7 @@
     VALUE(PART,  "part",  "a percentage such as 10% or last 10%", Part) \
     VALUE(PAIR,  "pair",  "a whole number or a pair [height, width]", int64_t) \
     VALUE(PAD,   "pad",   "a whole number, [height, width], same or valid", int64_t) \
+    VALUE(PAD1,  "pad1",  "a whole number, same, valid or causal", int64_t) \
     VALUE(INTS,  "ints",  "a whole number or a list of them", Ints) \
     VALUE(CEIL,  "ceil",  "true or false", bool) \
     VALUE(AXIS,  "axis",  "a whole number", int64_t)
@@ -32,7 +33,7 @@ typedef enum {
 
 typedef struct { int n; int64_t item[MAX_RANK]; } Ints;
 
-enum { PAD_SAME = -1 };                /* VALUE_PAD: both of the pair */
+enum { PAD_SAME = -1, PAD_CAUSAL = -2 };           /* VALUE_PAD: both of the pair */
 
 typedef struct {
     ValueKind kind;

@@ -59,17 +59,17 @@ static bool read_by_time(const Streamer *s, const Node *n, int slot) {
 
 /* Is operand `slot` of n, now the node p, computed where n reads it? */
 static bool dissolves(const Streamer *s, const Node *n, int slot, const Node *p) {
-    const Node *was = n->src[slot].node;
     if (p->kind != N_EQ || p->nres != 1 || p->eq->fold != FOLD_NONE || !fuse_plain(p) ||
         fuse_as_index(n->eq, slot))
         return false;
     const Flow *f = stream_flow(s, n->src[slot]);
     if (f->time)
-        return fuse_moves(p->eq->body) || delayed(s, was);
+        return fuse_moves(p->eq->body) || delayed(s, n->src[slot].node);
     return !f->late && read_by_time(s, n, slot);
 }
 
-static Node *dissolved(const Streamer *s, Graph *g, const Node *n, Node *const *map) {
+static Node *dissolved(const Streamer *s, Graph *g, const Node *n, Node *const *map,
+                       bool *any) {
     enum { ROOM = 256 };
     Eq e = *n->eq;
     Ref *src = NEW(g->arena, ROOM, Ref);
@@ -77,20 +77,32 @@ static Node *dissolved(const Streamer *s, Graph *g, const Node *n, Node *const *
     for (int k = 0; k < n->nsrc; k++)
         src[k] = (Ref){map[n->src[k].node->id], n->src[k].res};
     for (int k = 0; k < n->nsrc; k++)
-        if (nsrc + src[k].node->nsrc <= ROOM && dissolves(s, n, k, src[k].node))
+        if (nsrc + src[k].node->nsrc <= ROOM && dissolves(s, n, k, src[k].node)) {
             fuse_substitute(g, src[k].node, k, &e, src, &nsrc);
+            *any = true;
+        }
     g->origin = n->origin;
     return graph_eq(g, &e, &n->types[0], nsrc, src).node;
 }
 
-Graph *stream_prepare(Stream *spec, const Graph *whole) {
-    const Graph *old = normal(whole);
+static Graph *dissolve(Stream *spec, const Graph *old, bool *any) {
     Streamer s = stream_new(spec, old);
     Graph *g = empty(old);
     Node **map = NEW(old->arena, old->nnode + 1, Node *);
     for (int i = 0; i < old->nnode; i++) {
         const Node *n = old->node[i];
-        map[i] = n->kind == N_EQ ? dissolved(&s, g, n, map) : graph_copy(g, n, map);
+        map[i] = n->kind == N_EQ ? dissolved(&s, g, n, map, any) : graph_copy(g, n, map);
     }
     return with_results(g, old, map);
+}
+
+/* What is read late may show only when what it reads is dissolved. */
+Graph *stream_prepare(Stream *spec, const Graph *whole) {
+    Graph *g = normal(whole);
+    bool any = true;
+    while (any) {
+        any = false;
+        g = dissolve(spec, g, &any);
+    }
+    return g;
 }

@@ -18,27 +18,34 @@ static const Way ways[] = {
     {"clang", EXEC_C, "clang", "portable"},
 };
 
-typedef struct { const char *inputs, *layers; int steps; } Case;
+typedef struct { const char *inputs, *layers; int steps, axis; } Case;
 
 static const Case cases[] = {
-    {"x: [7, 3]", "[cumsum: {axis: 0}]", 7},
-    {"x: [7, 3]", "[rnn: 5, linear: 2]", 7},
-    {"x: [6, 3]", "[standardize, lstm: 5, dropout: 0.5, lstm: {units: 4, projection: 2}, linear: 2]", 6},
-    {"x: [5, 3]", "[gru: 5, layer_norm, gru: {units: 4, return: last}, linear: 3, softmax]", 5},
-    {"x: [6, 8]", "[attention: {heads: 2, causal: true}]", 6},
+    {"x: [7, 3]", "[cumsum: {axis: 0}]", 7, 0},
+    {"x: [7, 3]", "[rnn: 5, linear: 2]", 7, 0},
+    {"x: [6, 3]", "[standardize, lstm: 5, dropout: 0.5, lstm: {units: 4, projection: 2}, linear: 2]", 6, 0},
+    {"x: [5, 3]", "[gru: 5, layer_norm, gru: {units: 4, return: last}, linear: 3, softmax]", 5, 0},
+    {"x: [3, 9]", "[conv1d: {filters: 4, kernel: 3, padding: causal}, relu, residual: ["
+                  "conv1d: {filters: 4, kernel: 2, dilation: 3, padding: causal, groups: 2}, "
+                  "batch_norm, silu], transpose: [1, 0], linear: 2]", 9, 1},
+    {"x: [3, 8]", "[pad: {padding: [2, 0], value: -1}, tanh, conv1d: {filters: 2, kernel: 3}, "
+                  "pad: [1, 0], max_pool1d: {kernel: 2, stride: 1}, slice: {axis: 1, start: 7}]",
+     8, 1},
+    {"x: [6, 8]", "[attention: {heads: 2, causal: true}]", 6, 0},
     {"x: [6, 8]", "[position: {sinusoidal: 100}, "
      "attention: {heads: 4, kv_heads: 2, causal: true, position: rotary}, "
      "attention: {heads: 2, causal: true, position: alibi}, "
-     "attention: {heads: 2, causal: true, position: relative, distance: 2}]", 6},
+     "attention: {heads: 2, causal: true, position: relative, distance: 2}]", 6, 0},
     {"x: {shape: [8], dtype: i32}",
      "[embedding: {size: 4, dim: 6}, position: {learned: 9}, repeat: {times: 2, layers: ["
      "residual: [layer_norm, attention: {heads: 3, causal: true}], "
-     "residual: [layer_norm, linear: 12, gelu, linear: 6]]}, layer_norm, linear: 5]", 8},
+     "residual: [layer_norm, linear: 12, gelu, linear: 6]]}, layer_norm, linear: 5]", 8, 0},
 };
 
 static const char *yaml(Arena *a, const Case *c, int chunk) {
     return arena_printf(a, "kiln: 1\nname: m\nmodel:\n  inputs: {%s}\n  layers: %s\n"
-                           "deploy: {stream: {chunk: %d}}\n", c->inputs, c->layers, chunk);
+                           "deploy: {stream: {chunk: %d, axis: %d}}\n",
+                        c->inputs, c->layers, chunk, c->axis);
 }
 
 static Session *open_session(Arena *a, const char *text, const Way *w) {
