@@ -152,6 +152,33 @@ void kiln_rate(kiln *k, float lr) {
         session_rate(k->session, lr);
 }
 
+/* --- streams --- */
+
+int64_t kiln_stream_bytes(kiln *k) {
+    return kiln_compile(k) ? -1 : k->session->program->stream.bytes;
+}
+
+int kiln_stream_use(kiln *k, void *state) {
+    if (kiln_compile(k) || (uintptr_t)state % 64)
+        return -1;
+    session_stream_use(k->session, state);
+    return 0;
+}
+
+int kiln_stream_reset(kiln *k) {
+    if (kiln_compile(k))
+        return -1;
+    session_stream_reset(k->session);
+    return 0;
+}
+
+int kiln_stream_copy(kiln *k, void *to) {
+    if (kiln_compile(k) || !to)
+        return -1;
+    memcpy(to, k->session->ctx->stream, (size_t)kiln_stream_bytes(k));
+    return 0;
+}
+
 /* --- weights --- */
 
 int kiln_init(kiln *k, uint64_t seed) {

@@ -20,6 +20,7 @@ Session *session_compile(Model *m, const SessionOptions *o) {
 bool session_start(Session *s) {
     int threads = s->options.program.threads > 1 ? s->options.program.threads : 1;
     s->ctx = exec_ctx_new(s->arena, s->program, threads);
+    s->stream = s->ctx->stream;
     if (threads == 1)
         return true;
     s->pool = krt_pool_new(threads);
@@ -61,6 +62,12 @@ void session_random(Session *s, uint64_t seed, uint32_t step) {
 }
 
 void session_rate(Session *s, float lr) { memcpy(value(s, "lr"), &lr, sizeof lr); }
+
+void session_stream_use(Session *s, void *state) { s->ctx->stream = state ? state : s->stream; }
+
+void session_stream_reset(Session *s) {
+    memset(s->ctx->stream, 0, (size_t)s->program->stream.bytes);
+}
 
 /* --- entries --- */
 

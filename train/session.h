@@ -17,6 +17,7 @@ typedef struct Session {
     Program *program;
     Exec *exec;
     KilnCtx *ctx;
+    void *stream;                      /* state of a stream, ours: ctx->stream at first */
     struct KrtPool *pool;              /* NULL: one thread */
     bool finite;                       /* the loss of the last run, where it has one */
     SessionOptions options;
@@ -36,6 +37,10 @@ void session_rate(Session *s, float lr);
 /* Runs an entry; false and an error that says why not. `in` and `out` as in the program.
  * A loss that is not finite is no error: s->finite says. */
 bool session_run(Session *s, int entry, int64_t n, const void *const *in, void *const *out);
+/* The entry `stream` goes on from the state at ctx->stream, program->stream.bytes of it:
+ * ours, or another that is zeroed to begin with (NULL: ours). */
+void session_stream_use(Session *s, void *state);
+void session_stream_reset(Session *s);                  /* the one in use begins again */
 int session_entry(const Session *s, const char *name);  /* a bug if there is none */
 /* Room for one result of each output of an entry, for batches of up to program->batch. */
 void **session_outputs(Arena *a, const Session *s, int entry);

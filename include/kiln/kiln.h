@@ -54,7 +54,7 @@ typedef struct kiln_tensor {
     int batched;                       /* shape[0] is the batch: calls pass n <= it */
 } kiln_tensor;
 
-/* Entries: "forward", "sample", "loss", "grad", "step". Number, or -1. */
+/* Entries: "forward", "sample", "stream", "loss", "grad", "step". Number, or -1. */
 int kiln_entry(kiln *k, const char *name);
 int kiln_inputs(kiln *k, int entry);
 int kiln_outputs(kiln *k, int entry);
@@ -75,6 +75,16 @@ int kiln_run(kiln *k, int entry, int64_t n, const void *const *in, void *const *
 /* For the calls that follow: random numbers (dropout), and the optimizer's rate. */
 void kiln_random(kiln *k, uint64_t seed, uint32_t step);
 void kiln_rate(kiln *k, float lr);
+
+/* Streams: in a model with `deploy: {stream: ..}` the entry "stream" takes the next steps of
+ * a sequence. What it keeps from call to call is a state of kiln_stream_bytes bytes (0: there
+ * is no such entry; -1: not compiled). k has one; calls work on another after
+ * kiln_stream_use: memory of yours, aligned to 64 bytes, that was given to kiln_stream_copy,
+ * or is begun with kiln_stream_reset. NULL is k's own again. 0, or -1. */
+int64_t kiln_stream_bytes(kiln *k);
+int kiln_stream_use(kiln *k, void *state);
+int kiln_stream_reset(kiln *k);        /* the one in use: a new sequence begins */
+int kiln_stream_copy(kiln *k, void *to);          /* the one in use, to `to` */
 
 /* Parameters and state by number from 0; *data is their memory. 0 past the last. */
 int kiln_weight(kiln *k, int index, kiln_tensor *t, void **data);

@@ -82,6 +82,37 @@ static void describes(void) {
     kiln_close(k);
 }
 
+/* A sum so far: two sequences in turns, one copied half-way. */
+static void streams(void) {
+    static const char text[] = "kiln: 1\nmodel: {inputs: {x: [3, 1]}, layers: [cumsum]}\n"
+                               "deploy: {stream: true}\n";
+    _Alignas(64) unsigned char other[64], copy[64];
+    kiln_options o = {.backend = "interp"};
+    kiln *k = kiln_open_text("sum.yaml", text, sizeof text - 1, &o);
+    int stream = kiln_entry(k, "stream");
+    float x = 1, y = 0;
+    const void *in[] = {&x};
+    void *out[] = {&y};
+    CU_ASSERT_EQUAL_FATAL(kiln_stream_bytes(k), 4);
+    CU_ASSERT_EQUAL(kiln_run(k, stream, 1, in, out), 0);
+    CU_ASSERT_EQUAL(kiln_stream_use(k, other), 0);
+    CU_ASSERT_EQUAL(kiln_stream_use(k, other + 1), -1);
+    CU_ASSERT_EQUAL(kiln_stream_reset(k), 0);
+    x = 10;
+    for (int i = 1; i < 9; i++) {      /* longer than in the model: nothing counts steps */
+        CU_ASSERT_EQUAL(kiln_run(k, stream, 1, in, out), 0);
+        CU_ASSERT_EQUAL(y, 10 * (float)i);
+    }
+    CU_ASSERT_EQUAL(kiln_stream_copy(k, copy), 0);
+    CU_ASSERT_EQUAL(kiln_stream_use(k, NULL), 0);
+    CU_ASSERT_EQUAL(kiln_run(k, stream, 1, in, out), 0);
+    CU_ASSERT_EQUAL(y, 11);
+    CU_ASSERT_EQUAL(kiln_stream_use(k, copy), 0);
+    CU_ASSERT_EQUAL(kiln_run(k, stream, 1, in, out), 0);
+    CU_ASSERT_EQUAL(y, 90);
+    kiln_close(k);
+}
+
 static void emits(void) {
     char *header, *source;
     kiln *k = open_it((kiln_options){.target = "portable", .backend = "interp"});
@@ -113,7 +144,7 @@ static void reports(void) {
 
 int main(void) {
     static const UnitTest test[] = {
-        {"learns xor", learns}, {"not finite", not_finite}, {"describes", describes}, {"emits", emits}, {"reports", reports},
+        {"learns xor", learns}, {"not finite", not_finite}, {"describes", describes}, {"streams", streams}, {"emits", emits}, {"reports", reports},
     };
     return unit_main("api", test, COUNT(test));
 }
