@@ -26,15 +26,17 @@ def parse(text):
     return entries
 
 
-def write(prefix, entries):
+def write(prefix, entries, streams):
     upper = prefix.upper()
+    stream = f"c->stream = block[3];\n    " if streams else ""
+    begin = f" || {prefix}_stream_init((({prefix}_ctx *)ctx)->stream)" if streams else ""
     print(f'#include "{prefix}.h"\n#include "drive.h"\n')
-    print(f"static int init(void *ctx) {{ return {prefix}_init(({prefix}_ctx *)ctx, 7); }}")
+    print(f"static int init(void *ctx) {{ return {prefix}_init(({prefix}_ctx *)ctx, 7){begin}; }}")
     print(f"static size_t arena(int threads) {{ return {upper}_ARENA_BYTES(threads); }}")
     print(f"static void set(void *ctx, void *const *block, Parallel *parallel, int threads, "
           f"uint32_t step) {{\n    {prefix}_ctx *c = ({prefix}_ctx *)ctx;\n"
           "    c->params = block[0], c->grads = block[1], c->state = block[2];\n"
-          "    c->arena = block[3], c->parallel = parallel, c->threads = threads;\n"
+          f"    {stream}c->arena = block[4], c->parallel = parallel, c->threads = threads;\n"
           "    c->rng[2] = step;\n}")
     for i, (name, args) in enumerate(entries):
         listed = "".join(f", a[{k}]" for k in range(len(args)))
@@ -47,9 +49,9 @@ def write(prefix, entries):
         print(f'    {{"{name}", call{i}, {len(args)}, {{{rows}}}}},')
     print(f"}};\nconst Drive drive_{prefix} = {{\n    \"{prefix}\", sizeof({prefix}_ctx), "
           f"{upper}_BATCH,\n    {{{upper}_PARAMS_BYTES, {upper}_GRADS_BYTES, "
-          f"{upper}_STATE_BYTES}}, arena, init, set,\n    {len(entries)}, entries\n}};")
+          f"{upper}_STATE_BYTES, {upper + '_STREAM_BYTES' if streams else 0}}}, arena, init, set,\n    {len(entries)}, entries\n}};")
 
 
 with open(sys.argv[1]) as header:
     text = header.read()
-write(re.search(r"int (\w+)_init\(", text)[1], parse(text))
+write(re.search(r"int (\w+)_init\(", text)[1], parse(text), "_STREAM_BYTES" in text)

@@ -10,13 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 4096, ALIGN = 64, MARK = 0xa5, NBLOCK = 4, MAX_THREADS = 8, MAX_ARGS = 8 };
+enum { GUARD = 4096, ALIGN = 64, MARK = 0xa5, NBLOCK = 5, ARENA = 4, MAX_THREADS = 8, MAX_ARGS = 8 };
 
 typedef struct { unsigned char *at; size_t bytes; void *whole; } Area;
 typedef struct {
     const Drive *d;
     void *ctx;
-    Area block[NBLOCK];                /* params, grads, state, arena */
+    Area block[NBLOCK];                /* params, grads, state, stream, arena */
     int threads, fill;
     uint64_t hash;                     /* of all that came out */
     size_t top;                        /* of the arena: bytes up to the last one written */
@@ -108,7 +108,7 @@ static void put_values(const Area *a, const DriveArg *arg, uint32_t seed) {
 }
 
 static void look_at(Run *r, const DriveEntry *e, const Area *arg) {
-    static const char *const name[] = {"params", "grads", "state", "arena"};
+    static const char *const name[] = {"params", "grads", "state", "stream", "arena"};
     for (int i = 0; i < NBLOCK; i++)
         if (!area_whole(&r->block[i]))
             fail(r, "bytes beside a block were written", name[i]);
@@ -121,10 +121,10 @@ static void look_at(Run *r, const DriveEntry *e, const Area *arg) {
         if (!finite_area(&arg[i], e->arg[i].dtype))
             fail(r, "not all is finite", e->name);
     }
-    for (size_t i = r->block[3].bytes; i-- > r->top;)
-        if (r->block[3].at[i] != r->fill)
+    for (size_t i = r->block[ARENA].bytes; i-- > r->top;)
+        if (r->block[ARENA].at[i] != r->fill)
             r->top = i + 1;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < ARENA; i++)
         hash_area(r, &r->block[i]);
 }
 
@@ -141,7 +141,7 @@ static void call(Run *r, const DriveEntry *e, int n, uint32_t step) {
     }
     for (int i = 0; i < NBLOCK; i++)
         block[i] = r->block[i].at;
-    memset(block[3], r->fill, r->block[3].bytes);
+    memset(block[ARENA], r->fill, r->block[ARENA].bytes);
     r->d->set(r->ctx, block, r->threads > 1 ? parallel : NULL, r->threads, step);
     int status = e->call(r->ctx, n, at);
     if (status)
@@ -156,7 +156,7 @@ static void run_all(Run *r) {
     const Drive *d = r->d;
     void *block[NBLOCK];
     for (int i = 0; i < NBLOCK; i++) {
-        r->block[i] = area_new(i < 3 ? d->bytes[i] : d->arena(r->threads), 0, 0xff);
+        r->block[i] = area_new(i < ARENA ? d->bytes[i] : d->arena(r->threads), 0, 0xff);
         block[i] = r->block[i].at;
     }
     if (!(r->ctx = calloc(1, d->ctx)))

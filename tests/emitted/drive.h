@@ -23,7 +23,7 @@ typedef struct {
     const char *name;
     size_t ctx;
     int batch;
-    size_t bytes[3];                   /* params, grads, state */
+    size_t bytes[4];                   /* params, grads, state, stream */
     size_t (*arena)(int threads);
     int (*init)(void *ctx);
     void (*set)(void *ctx, void *const *block, Parallel *parallel, int threads, uint32_t step);
