@@ -85,7 +85,7 @@ static bool run(Generator *g) {
 static bool feed_stream(Generator *g) {
     int64_t from = g->n - 1;
     if (g->limit && g->position == g->limit) {
-        memset(g->s->ctx->stream, 0, (size_t)g->s->program->stream.bytes);
+        session_stream_reset(g->s);
         g->position = 0;
         from = g->n - (g->limit + 1) / 2;
     }
