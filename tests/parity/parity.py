@@ -42,10 +42,69 @@ def waves(random, n):
     return {"x": x[:, :24].astype(np.float32), "target": x[:, 24:, 0].astype(np.float32)}
 
 
+class Block(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.layer_norm, self.layer_norm_2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
+        self.attention = nn.MultiheadAttention(dim, heads, batch_first=True)
+        self.linear, self.linear_2 = nn.Linear(dim, 4 * dim), nn.Linear(4 * dim, dim)
+
+    def forward(self, x):
+        y, t = self.layer_norm(x), x.shape[1]
+        later = torch.full((t, t), -torch.inf).triu(1)
+        x = x + self.attention(y, y, y, attn_mask=later, need_weights=False)[0]
+        return x + self.linear_2(nn.functional.gelu(self.linear(self.layer_norm_2(x))))
+
+
+class Gpt(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.wte, self.position = nn.Embedding(20, 48), nn.Embedding(16, 48)
+        nn.init.normal_(self.wte.weight, std=0.1)
+        nn.init.normal_(self.position.weight, std=0.1)
+        self.repeat = nn.Sequential(Block(48, 4), Block(48, 4))
+        self.layer_norm = nn.LayerNorm(48)
+
+    def forward(self, tokens):
+        x = self.repeat(self.wte(tokens) + self.position.weight)
+        return self.layer_norm(x) @ self.wte.weight.T
+
+
+GPT = """kiln: 1
+let: {d: 48, ctx: 16, vocab: 20}
+model:
+  inputs: {tokens: {shape: [ctx], dtype: i32}}
+  layers:
+    - embedding: {size: vocab, dim: d, name: wte}
+    - position: {learned: ctx}
+    - repeat:
+        times: 2
+        layers:
+          - residual: [layer_norm, attention: {heads: 4, causal: true}]
+          - residual: [layer_norm, linear: 4*d, gelu, linear: d]
+    - layer_norm
+    - linear: {units: vocab, weights: wte, bias: false}
+train: {loss: cross_entropy, optimizer: {adamw: {lr: 3e-3, weight_decay: 0.1}}, clip: {norm: 1.0}}
+"""
+
+
+def walks(random, n):
+    """Tokens that go on by 1, 2 or 3."""
+    steps = random.integers(1, 4, (n, 17))
+    text = (random.integers(0, 20, (n, 1)) + steps.cumsum(1)).astype(np.int32) % 20
+    return {"tokens": text[:, :-1].copy(), "target": text[:, 1:].copy()}
+
+
+def each_token(y, target):
+    return nn.functional.cross_entropy(y.flatten(0, 1), target.long().flatten())
+
+
 # name: YAML, module, batches of data, loss, optimizer, norm of gradients
 ROWS = {
     "lstm": (LSTM, Lstm, waves, nn.functional.mse_loss,
              lambda p: torch.optim.Adam(p, lr=1e-3), 1.0),
+    "gpt": (GPT, Gpt, walks, each_token,
+            lambda p: torch.optim.AdamW(p, lr=3e-3, weight_decay=0.1), 1.0),
 }
 
 
