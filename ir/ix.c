@@ -315,8 +315,7 @@ bool ix_affine_in(const Ix *a, int var) {
     return true;
 }
 
-/* The atom rebuilt over other arguments. */
-static const Ix *remake(Pool *p, const IxAtom *t, int id, const Ix *const *a) {
+const Ix *ix_over(Pool *p, const IxAtom *t, int id, const Ix *const *a) {
     switch (t->kind) {
     case IX_VAR:
     case IX_BATCH: return from_atom(p, t);
@@ -345,7 +344,7 @@ const Ix *ix_subst(Pool *p, const Ix *a, int n, const Ix *const *map, const int 
         for (int j = 0; j < t->n; j++)
             arg[j] = ix_subst(p, t->a[j], n, map, slot);
         int id = t->kind == IX_READ && slot ? slot[t->id] : t->id;
-        sum_ix(&s, remake(p, t, id, arg), a->term[i].coef);
+        sum_ix(&s, ix_over(p, t, id, arg), a->term[i].coef);
     }
     return sum_done(p, &s);
 }
@@ -449,7 +448,7 @@ static const Ix *simplify_atom(Pool *p, const IxAtom *t, const Box *box) {
         if (l2 >= 0 || h2 <= 0)
             return l2 >= 0 ? arg[0] : ix_scale(p, arg[0], -1);
     }
-    return remake(p, t, t->id, arg);
+    return ix_over(p, t, t->id, arg);
 }
 
 const Ix *ix_simplify(Pool *p, const Ix *a, const Box *box) {

@@ -75,6 +75,9 @@ bool ix_inside(Pool *p, const Ix *a, Dim dim, const Box *box);
  * not NULL, renumbers operand slots of reads. */
 const Ix *ix_subst(Pool *p, const Ix *a, int n, const Ix *const *map, const int *slot);
 
+/* Atom t over arguments a in place of its own; a read's slot becomes id. */
+const Ix *ix_over(Pool *p, const IxAtom *t, int id, const Ix *const *a);
+
 /* `name` spells variables (NULL: i0, i1, ...) and slots; see expr.h. */
 typedef struct Names Names;
 void ix_print(Text *out, const Ix *a, const Names *names);

@@ -9,21 +9,12 @@ static const Ix *lift_ix(Pool *p, const Ix *x, const Lift *l) {
         return x;
     for (int i = 0; i < x->n; i++) {
         const IxAtom *t = x->term[i].atom;
-        const Ix *arg[MAX_RANK + 1], *v = NULL;
+        const Ix *arg[MAX_RANK + 1], *v;
         bool lead = t->kind == IX_READ && l->stacked[t->id];
         arg[0] = l->t;
         for (int j = 0; j < t->n; j++)
             arg[j + lead] = lift_ix(p, t->a[j], l);
-        switch (t->kind) {
-        case IX_VAR:   v = ix_var(p, t->id); break;
-        case IX_BATCH: v = ix_batch(p); break;
-        case IX_DIV:   v = ix_div(p, arg[0], t->k); break;
-        case IX_MOD:   v = ix_mod(p, arg[0], t->k); break;
-        case IX_MIN:   v = ix_min(p, arg[0], arg[1]); break;
-        case IX_MAX:   v = ix_max(p, arg[0], arg[1]); break;
-        case IX_ABS:   v = ix_abs(p, arg[0]); break;
-        case IX_READ:  v = ix_read(p, t->id, t->n + lead, arg); break;
-        }
+        v = lead ? ix_read(p, t->id, t->n + 1, arg) : ix_over(p, t, t->id, arg);
         sum = ix_add(p, sum, ix_scale(p, v, x->term[i].coef));
     }
     return sum;

@@ -52,25 +52,17 @@ const Ix *lower_ix(Lower *l, const Node *n, const Ix *x, const Ix *const *map) {
     const Ix *sum = ix_const(p, x->c);
     for (int i = 0; i < x->n; i++) {
         const IxAtom *t = x->term[i].atom;
-        const Ix *arg[MAX_RANK], *v = NULL;
+        const Ix *arg[MAX_RANK], *v;
         for (int j = 0; j < t->n; j++)
             arg[j] = lower_ix(l, n, t->a[j], map);
-        switch (t->kind) {
-        case IX_VAR:   v = map[t->id]; break;
-        case IX_BATCH: v = ix_batch(p); break;
-        case IX_DIV:   v = ix_div(p, arg[0], t->k); break;
-        case IX_MOD:   v = ix_mod(p, arg[0], t->k); break;
-        case IX_MIN:   v = ix_min(p, arg[0], arg[1]); break;
-        case IX_MAX:   v = ix_max(p, arg[0], arg[1]); break;
-        case IX_ABS:   v = ix_abs(p, arg[0]); break;
-        case IX_READ: {
+        if (t->kind == IX_READ) {
             Ref r = n->src[t->id];
             const Ix *at = lower_flat(p, ref_type(r), 0, arg);
             int b = arg_buf(l, r);
             l->k->buf[b].read = true;
             v = ix_read(p, b, 1, &at);
-            break;
-        }
+        } else {
+            v = t->kind == IX_VAR ? map[t->id] : ix_over(p, t, t->id, arg);
         }
         sum = ix_add(p, sum, ix_scale(p, v, x->term[i].coef));
     }

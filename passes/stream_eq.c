@@ -65,25 +65,17 @@ static const Ix *cut_ix(Cut *c, const Ix *x) {
     const Ix *sum = ix_const(p, x->c);
     for (int i = 0; i < x->n; i++) {
         const IxAtom *t = x->term[i].atom;
-        const Ix *arg[MAX_RANK], *v = NULL;
+        const Ix *arg[MAX_RANK], *v;
         for (int j = 0; j < t->n && t->kind != IX_READ; j++) {
             arg[j] = cut_ix(c, t->a[j]);
             if (uses_time(c, t->a[j]))
                 bounded(c);
         }
-        switch (t->kind) {
-        case IX_VAR:   v = c->map[t->id]; break;
-        case IX_BATCH: v = ix_batch(p); break;
-        case IX_DIV:   v = ix_div(p, arg[0], t->k); break;
-        case IX_MOD:   v = ix_mod(p, arg[0], t->k); break;
-        case IX_MIN:   v = ix_min(p, arg[0], arg[1]); break;
-        case IX_MAX:   v = ix_max(p, arg[0], arg[1]); break;
-        case IX_ABS:   v = ix_abs(p, arg[0]); break;
-        case IX_READ: {
+        if (t->kind == IX_READ) {
             int slot = cut_read(c, t->id, t->n, t->a, arg);
             v = ix_read(p, slot, t->n, arg);
-            break;
-        }
+        } else {
+            v = t->kind == IX_VAR ? c->map[t->id] : ix_over(p, t, t->id, arg);
         }
         sum = ix_add(p, sum, ix_scale(p, v, x->term[i].coef));
     }
