@@ -1,6 +1,8 @@
 /* Loop IR: building statements and kernels, where locals lie, and a kernel's hash. */
 #include "ir/loop.h"
 
+#include "base/map.h"
+
 static Stmt *stmt_new(Arena *a, StmtKind kind) {
     Stmt *s = NEW(a, 1, Stmt);
     s->kind = kind;
@@ -103,29 +105,15 @@ int64_t program_scratch(const Program *p) {
 }
 
 /* Hashing: by content, so that it does not depend on the pool; each expression once. */
-typedef struct { const Expr *key; uint64_t hash; } Hashed;
 typedef struct {
     Arena *arena;
-    Hashed *slot;                      /* open addressing */
-    size_t n, cap;
+    Map number;                        /* of an expression in hash */
+    int n;
+    uint64_t *hash;
 } Hasher;
 
-static Hashed *hashed(Hasher *hs, const Expr *e) {
-    if (2 * hs->n >= hs->cap) {
-        Hasher old = *hs;
-        hs->cap = old.cap ? 4 * old.cap : 64;
-        hs->slot = NEW(hs->arena, hs->cap, Hashed);
-        hs->n = 0;
-        for (size_t i = 0; i < old.cap; i++)
-            if (old.slot[i].key)
-                *hashed(hs, old.slot[i].key) = old.slot[i];
-    }
-    size_t j = (e->id * UINT32_C(2654435761)) & (hs->cap - 1);
-    while (hs->slot[j].key && hs->slot[j].key != e)
-        j = (j + 1) & (hs->cap - 1);
-    hs->n += !hs->slot[j].key;
-    hs->slot[j].key = e;
-    return &hs->slot[j];
+static uint64_t hash_of(const Hasher *hs, const Expr *e) {
+    return hs->hash[map_get(&hs->number, e, 0)];
 }
 
 static uint64_t mix(uint64_t h, uint64_t v) { return hash_bytes(&v, sizeof v, h); }
@@ -174,13 +162,14 @@ static void hash_node(const Expr *e, void *user) {
         h = mix(h, (uint64_t)e->fn);
     if (e->kind != X_READ)
         for (int i = 0; i < e->n; i++)
-            h = mix(h, hashed(hs, e->arg[i])->hash);
-    hashed(hs, e)->hash = h;
+            h = mix(h, hash_of(hs, e->arg[i]));
+    map_put(hs->arena, &hs->number, e, 0, hs->n);
+    PUSH(hs->arena, hs->hash, hs->n) = h;
 }
 
 static uint64_t hash_expr(Hasher *hs, const Expr *e, uint64_t h) {
     x_visit(e, hash_node, hs);
-    return mix(h, hashed(hs, e)->hash);
+    return mix(h, hash_of(hs, e));
 }
 
 static uint64_t hash_body(Hasher *hs, const Stmt *s, uint64_t h) {

@@ -2,29 +2,21 @@
  * a guard becomes a local of the same guard. */
 #include "passes/lower.h"
 
+#include "base/map.h"
+
 enum { DEEP = 8 };
 
-typedef struct { const Expr *key, *made; int uses, depth; } Seen;
-typedef struct { Arena *a; Seen *slot; size_t n, cap; } Memo;
+typedef struct { const Expr *made; int uses, depth; } Seen;
+typedef struct { Arena *a; Map number; int n; Seen *seen; } Memo;   /* by expression */
 
 static Seen *memo(Memo *m, const Expr *e) {
-    if (2 * m->n >= m->cap) {
-        Memo old = *m;
-        m->cap = old.cap ? 2 * old.cap : 64;
-        m->slot = NEW(m->a, m->cap, Seen);
-        m->n = 0;
-        for (size_t i = 0; i < old.cap; i++)
-            if (old.slot[i].key)
-                *memo(m, old.slot[i].key) = old.slot[i];
+    int i = map_get(&m->number, e, 0);
+    if (i < 0) {
+        i = m->n;
+        map_put(m->a, &m->number, e, 0, i);
+        PUSH(m->a, m->seen, m->n) = (Seen){NULL, 0, 0};
     }
-    size_t j = (e->id * UINT32_C(2654435761)) & (m->cap - 1);
-    while (m->slot[j].key && m->slot[j].key != e)
-        j = (j + 1) & (m->cap - 1);
-    if (!m->slot[j].key) {
-        m->slot[j].key = e;
-        m->n++;
-    }
-    return &m->slot[j];
+    return &m->seen[i];
 }
 
 static void count(Memo *m, const Expr *e) {
