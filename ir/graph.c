@@ -195,11 +195,42 @@ Node *graph_with(Graph *g, const Node *n, const Ref *src) {
     return node_intern(g, &key, n->origin);
 }
 
-Node *graph_copy(Graph *g, const Node *n, Node *const *map) {
-    Ref *src = NEW(g->arena, n->nsrc, Ref);
+Ref *graph_sources(Arena *a, const Node *n, Node *const *map, int room) {
+    Ref *src = NEW(a, n->nsrc + room + 1, Ref);
     for (int i = 0; i < n->nsrc; i++)
         src[i] = (Ref){map[n->src[i].node->id], n->src[i].res};
-    return graph_with(g, n, src);
+    return src;
+}
+
+Node *graph_copy(Graph *g, const Node *n, Node *const *map) {
+    return graph_with(g, n, graph_sources(g->arena, n, map, 0));
+}
+
+/* --- rebuilding --- */
+
+Graph *graph_like(const Graph *g) {
+    Graph *made = graph_new(g->arena, g->pool, g->strs, g->name, g->batch);
+    made->strict = g->strict;
+    made->origin = g->origin;
+    return made;
+}
+
+void graph_results(Graph *made, const Graph *old, Node *const *map) {
+    for (int i = 0; i < old->nresult; i++) {
+        const Result *r = &old->result[i];
+        graph_result(made, r->to, r->name, (Ref){map[r->ref.node->id], r->ref.res});
+    }
+}
+
+Graph *graph_rebuild(const Graph *old, NodeWith *with, void *user) {
+    Graph *made = graph_like(old);
+    Node **map = NEW(old->arena, old->nnode + 1, Node *);
+    for (int i = 0; i < old->nnode; i++) {
+        map[i] = with(made, old->node[i], map, user);
+        map[i] = map[i] ? map[i] : graph_copy(made, old->node[i], map);
+    }
+    graph_results(made, old, map);
+    return made;
 }
 
 static void mark(const Graph *g, bool *live) {
@@ -211,18 +242,13 @@ static void mark(const Graph *g, bool *live) {
 }
 
 Graph *graph_live(const Graph *g) {
-    Graph *r = graph_new(g->arena, g->pool, g->strs, g->name, g->batch);
+    Graph *r = graph_like(g);
     bool *live = NEW(g->arena, g->nnode, bool);
     Node **map = NEW(g->arena, g->nnode, Node *);
     mark(g, live);
-    r->strict = g->strict;
-    r->origin = g->origin;
     for (int i = 0; i < g->nnode; i++)
         if (live[i])
             map[i] = graph_copy(r, g->node[i], map);
-    for (int i = 0; i < g->nresult; i++) {
-        const Result *x = &g->result[i];
-        graph_result(r, x->to, x->name, (Ref){map[x->ref.node->id], x->ref.res});
-    }
+    graph_results(r, g, map);
     return r;
 }

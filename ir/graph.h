@@ -125,6 +125,13 @@ void graph_result(Graph *g, int to, const char *name, Ref r);
 /* Copies node n with sources map[id][res] into g (rebuild, never edit). */
 Node *graph_copy(Graph *g, const Node *n, Node *const *map);
 Node *graph_with(Graph *g, const Node *n, const Ref *src); /* n with these sources, of g */
+Ref *graph_sources(Arena *a, const Node *n, Node *const *map, int room); /* by map, and room */
+/* Rebuilding g as a whole: an empty graph of its name; then its results by map[old id]. */
+Graph *graph_like(const Graph *g);
+void graph_results(Graph *made, const Graph *old, Node *const *map);
+/* Both, with every node in order: what `with` makes of it, or a copy where that is NULL. */
+typedef Node *NodeWith(Graph *made, const Node *n, Node *const *map, void *user);
+Graph *graph_rebuild(const Graph *old, NodeWith *with, void *user);
 /* What results need, in order; others are dropped. */
 Graph *graph_live(const Graph *g);
 

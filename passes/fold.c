@@ -47,23 +47,14 @@ static void batch_value(const Expr *e, void *user) {
         *uses |= e->u.ix->term[i].atom->kind != IX_VAR;
 }
 
+static Node *folded(Graph *g, const Node *n, Node *const *map, void *user) {
+    bool varies = false;
+    if (n->kind == N_EQ)
+        x_visit(n->eq->body, batch_value, &varies);
+    return !varies && foldable(n, map) ? evaluate(user, g, n, map).node : NULL;
+}
+
 bool pass_fold(Module *m, Graph **g) {
-    const Graph *old = *g;
-    Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
-    Node **map = NEW(m->temp, old->nnode + 1, Node *);
-    made->strict = old->strict;
-    for (int i = 0; i < old->nnode; i++) {
-        const Node *n = old->node[i];
-        bool varies = false;
-        if (n->kind == N_EQ)
-            x_visit(n->eq->body, batch_value, &varies);
-        map[i] = !varies && foldable(n, map) ? evaluate(m, made, n, map).node
-                                             : graph_copy(made, n, map);
-    }
-    for (int i = 0; i < old->nresult; i++) {
-        Result r = old->result[i];
-        graph_result(made, r.to, r.name, (Ref){map[r.ref.node->id], r.ref.res});
-    }
-    *g = made;
+    *g = graph_rebuild(*g, folded, m);
     return true;
 }

@@ -67,10 +67,11 @@ static Eq *fold_alone(Pool *p, const Eq *e, Cond in, Type *t, const Ix **sub) {
     return rank <= MAX_RANK ? r : NULL;
 }
 
-static Node *hoisted(Graph *g, const Node *n, Node *const *map) {
+static Node *hoisted(Graph *g, const Node *n, Node *const *map, void *user) {
     const Eq *e = n->eq;
     Pool *p = g->pool;
-    if (e->nidx == e->nfree || e->scatter || e->arg || e->body->kind != X_WHEN ||
+    (void)user;
+    if (n->kind != N_EQ || e->nidx == e->nfree || e->scatter || e->arg || e->body->kind != X_WHEN ||
         e->body->arg[1] != fold_start(p, e->fold, e->body->type))
         return NULL;
     Parts parts = split(p, e);
@@ -80,11 +81,9 @@ static Node *hoisted(Graph *g, const Node *n, Node *const *map) {
     if (!fold || (parts.in.n && fold->nfree == e->nfree))
         return NULL;
     const Type **types = NEW(g->arena, n->nsrc, const Type *);
-    Ref *src = NEW(g->arena, n->nsrc, Ref);
-    for (int s = 0; s < n->nsrc; s++) {
-        src[s] = (Ref){map[n->src[s].node->id], n->src[s].res};
+    Ref *src = graph_sources(g->arena, n, map, 0);
+    for (int s = 0; s < n->nsrc; s++)
         types[s] = ref_type(src[s]);
-    }
     if (eq_verify(g->arena, p, fold, n->nsrc, types, &t))
         return NULL;                   /* the guard keeps reads inside */
     g->origin = n->origin;
@@ -99,19 +98,7 @@ static Node *hoisted(Graph *g, const Node *n, Node *const *map) {
 }
 
 bool pass_hoist(Module *m, Graph **g) {
-    const Graph *old = *g;
-    Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
-    Node **map = NEW(m->temp, old->nnode + 1, Node *);
-    made->strict = old->strict;
-    for (int i = 0; i < old->nnode; i++) {
-        const Node *n = old->node[i];
-        map[i] = n->kind == N_EQ ? hoisted(made, n, map) : NULL;
-        map[i] = map[i] ? map[i] : graph_copy(made, n, map);
-    }
-    for (int i = 0; i < old->nresult; i++) {
-        Result r = old->result[i];
-        graph_result(made, r.to, r.name, (Ref){map[r.ref.node->id], r.ref.res});
-    }
-    *g = made;
+    (void)m;
+    *g = graph_rebuild(*g, hoisted, NULL);
     return true;
 }

@@ -134,13 +134,14 @@ void fuse_substitute(Graph *g, const Node *p, int slot, Eq *e, Ref *src, int *ns
 
 enum { MAX_SRC = 24 };
 
-static Node *inlined(Graph *g, const Node *n, Node *const *map, const int *uses) {
+static Node *inlined(Graph *g, const Node *n, Node *const *map, void *user) {
+    const int *uses = user;
+    if (n->kind != N_EQ)
+        return NULL;
     Eq *e = NEW(g->arena, 1, Eq);
-    Ref *src = NEW(g->arena, 4 * MAX_SRC, Ref);
+    Ref *src = graph_sources(g->arena, n, map, MAX_SRC);
     int nsrc = n->nsrc;
     *e = *n->eq;
-    for (int s = 0; s < n->nsrc; s++)
-        src[s] = (Ref){map[n->src[s].node->id], n->src[s].res};
     for (int s = 0; s < n->nsrc; s++) {
         const Node *p = src[s].node;
         Node c = *n;
@@ -165,19 +166,6 @@ static int *count_uses(const Graph *g, Arena *a) {
 }
 
 bool pass_inline(Module *m, Graph **g) {
-    const Graph *old = *g;
-    Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
-    Node **map = NEW(m->temp, old->nnode + 1, Node *);
-    int *uses = count_uses(old, m->temp);
-    made->strict = old->strict;
-    for (int i = 0; i < old->nnode; i++) {
-        const Node *n = old->node[i];
-        map[i] = n->kind == N_EQ ? inlined(made, n, map, uses) : graph_copy(made, n, map);
-    }
-    for (int i = 0; i < old->nresult; i++) {
-        Result r = old->result[i];
-        graph_result(made, r.to, r.name, (Ref){map[r.ref.node->id], r.ref.res});
-    }
-    *g = graph_live(made);
+    *g = graph_live(graph_rebuild(*g, inlined, count_uses(*g, m->temp)));
     return true;
 }

@@ -30,8 +30,6 @@ typedef struct Alike {                 /* maps that are the same but for numbers
 
 typedef struct {
     Module *m;
-    const Graph *g;
-    Graph *made;
     int nalike;
     Alike *alike;
     Map by_body;                       /* from a form's body to the last of its kind */
@@ -142,7 +140,7 @@ static int classify(Lift *l, const Node *n) {
 /* --- rebuilding --- */
 
 /* The numbers of type t that are lifted, as a constant; {NULL} if there are none. */
-static Ref constant(Lift *l, const Numbers *of, DType t) {
+static Ref constant(Graph *g, const Numbers *of, DType t) {
     unsigned char data[4 * MOST] = {0};
     Type type = {.dtype = t, .rank = 1};
     for (int i = 0; i < of->n; i++) {
@@ -155,24 +153,7 @@ static Ref constant(Lift *l, const Numbers *of, DType t) {
         else
             memcpy(at, &(uint32_t){(uint32_t)e->u.i}, 4);
     }
-    return type.dim[0].n ? graph_const(l->made, &type, data) : (Ref){NULL, 0};
-}
-
-static Node *lifted(Lift *l, const Node *n, Node *const *map) {
-    const Alike *a = &l->alike[l->of[n->id]];
-    Ref *src = NEW(l->m->temp, n->nsrc + NDTYPE, Ref);
-    int used[NDTYPE] = {0};
-    Numbers own;
-    numbers(n, &own);
-    for (int i = 0; i < own.n; i++)
-        own.place[i] = a->varies[i] ? used[own.number[i]->type]++ : -1;
-    for (int s = 0; s < n->nsrc; s++)
-        src[s] = (Ref){map[n->src[s].node->id], n->src[s].res};
-    l->made->origin = n->origin;
-    for (int t = 0; t < NDTYPE; t++)
-        src[n->nsrc + t] = constant(l, &own, (DType)t);
-    Eq e = with_reads(l->m->pool, n, &own);
-    return graph_eq(l->made, &e, &n->types[0], n->nsrc + NDTYPE, src).node;
+    return type.dim[0].n ? graph_const(g, &type, data) : (Ref){NULL, 0};
 }
 
 static bool any_varies(const Lift *l, int alike) {
@@ -182,21 +163,27 @@ static bool any_varies(const Lift *l, int alike) {
     return any;
 }
 
+static Node *lifted(Graph *g, const Node *n, Node *const *map, void *user) {
+    const Lift *l = user;
+    int used[NDTYPE] = {0}, alike = l->of[n->id];
+    Numbers own;
+    if (!any_varies(l, alike))
+        return NULL;
+    numbers(n, &own);
+    for (int i = 0; i < own.n; i++)
+        own.place[i] = l->alike[alike].varies[i] ? used[own.number[i]->type]++ : -1;
+    Ref *src = graph_sources(g->arena, n, map, NDTYPE);
+    g->origin = n->origin;
+    for (int t = 0; t < NDTYPE; t++)
+        src[n->nsrc + t] = constant(g, &own, (DType)t);
+    Eq e = with_reads(g->pool, n, &own);
+    return graph_eq(g, &e, &n->types[0], n->nsrc + NDTYPE, src).node;
+}
+
 bool pass_lift(Module *m, Graph **g) {
-    const Graph *old = *g;
-    Lift l = {.m = m, .g = old, .of = NEW(m->temp, old->nnode + 1, int)};
-    Node **map = NEW(m->temp, old->nnode + 1, Node *);
-    l.made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
-    l.made->strict = old->strict;
-    for (int i = 0; i < old->nnode; i++)
-        l.of[i] = classify(&l, old->node[i]);
-    for (int i = 0; i < old->nnode; i++)
-        map[i] = any_varies(&l, l.of[i]) ? lifted(&l, old->node[i], map)
-                                         : graph_copy(l.made, old->node[i], map);
-    for (int i = 0; i < old->nresult; i++) {
-        Result r = old->result[i];
-        graph_result(l.made, r.to, r.name, (Ref){map[r.ref.node->id], r.ref.res});
-    }
-    *g = l.made;
+    Lift l = {.m = m, .of = NEW(m->temp, (*g)->nnode + 1, int)};
+    for (int i = 0; i < (*g)->nnode; i++)
+        l.of[i] = classify(&l, (*g)->node[i]);
+    *g = graph_rebuild(*g, lifted, &l);
     return true;
 }

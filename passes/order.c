@@ -136,9 +136,8 @@ static int next(Work *w) {
 
 static Graph *rebuild(Module *m, Work *w) {
     const Graph *old = w->g;
-    Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
+    Graph *made = graph_like(old);
     Node **map = NEW(m->temp, old->nnode + 1, Node *);
-    made->strict = old->strict;
     for (int placed = 0; placed < old->nnode;) {
         int k = next(w);
         for (int nest = 0, last = 0; nest <= last; nest++)
@@ -154,10 +153,7 @@ static Graph *rebuild(Module *m, Work *w) {
             }
         finish(w, k);
     }
-    for (int i = 0; i < old->nresult; i++) {
-        Result r = old->result[i];
-        graph_result(made, r.to, r.name, (Ref){map[r.ref.node->id], r.ref.res});
-    }
+    graph_results(made, old, map);
     return made;
 }
 

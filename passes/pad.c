@@ -111,18 +111,16 @@ static Node *padded(Graph *g, const Node *n, Node *const *map) {
     const Expr *when = n->eq->body, *body;
     Pad w = {.g = g, .e = NEW(g->arena, 1, Eq), .nsrc = n->nsrc, .left = when->cond, .ok = true};
     Reads reads = {0};
-    w.src = NEW(g->arena, n->nsrc + MAX_READS, Ref);
+    w.src = graph_sources(g->arena, n, map, MAX_READS);
     *w.e = *n->eq;
-    for (int s = 0; s < n->nsrc; s++)
-        w.src[s] = (Ref){map[n->src[s].node->id], n->src[s].res};
     body = when->arg[0];
+    g->origin = n->origin;
     x_visit(body, collect, &reads);
     for (int i = 0; w.ok && !reads.many && i < reads.n; i++)
         pad_read(&w, reads.read[i], &body);
     if (!w.ok || reads.many)
-        return graph_copy(g, n, map);
+        return NULL;
     w.e->body = x_when(g->pool, w.left, body, when->arg[1]);
-    g->origin = n->origin;
     return graph_eq(g, w.e, &n->types[0], w.nsrc, w.src).node;
 }
 
@@ -137,19 +135,13 @@ static bool guarded(const Node *n) {
     return true;
 }
 
+static Node *widened(Graph *g, const Node *n, Node *const *map, void *user) {
+    (void)user;
+    return guarded(n) ? padded(g, n, map) : NULL;
+}
+
 bool pass_pad(Module *m, Graph **g) {
-    const Graph *old = *g;
-    Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
-    Node **map = NEW(m->temp, old->nnode + 1, Node *);
-    made->strict = old->strict;
-    for (int i = 0; i < old->nnode; i++) {
-        const Node *n = old->node[i];
-        map[i] = m->target->vector && guarded(n) ? padded(made, n, map) : graph_copy(made, n, map);
-    }
-    for (int i = 0; i < old->nresult; i++) {
-        Result r = old->result[i];
-        graph_result(made, r.to, r.name, (Ref){map[r.ref.node->id], r.ref.res});
-    }
-    *g = made;
+    if (m->target->vector)
+        *g = graph_rebuild(*g, widened, NULL);
     return true;
 }

@@ -231,19 +231,15 @@ static Node *twin(Work *w, Graph *made, const Node *n, Use *use, Node *const *ma
 
 static Graph *rebuild(Work *w) {
     const Graph *old = w->g;
-    Graph *made = graph_new(w->m->arena, w->m->pool, w->m->strs, old->name, old->batch);
+    Graph *made = graph_like(old);
     Node **map = NEW(w->m->temp, old->nnode + 1, Node *);
-    made->strict = old->strict;
     for (int i = 0; i < old->nnode; i++) {
         const Node *n = old->node[i];
         for (int u = w->first[i]; u >= 0; u = w->use[u].next)
             w->use[u].twin = twin(w, made, n, &w->use[u], map);
         map[i] = w->first[i] >= 0 ? w->use[w->first[i]].twin : graph_copy(made, n, map);
     }
-    for (int i = 0; i < old->nresult; i++) {
-        Result r = old->result[i];
-        graph_result(made, r.to, r.name, (Ref){map[r.ref.node->id], r.ref.res});
-    }
+    graph_results(made, old, map);
     return made;
 }
 

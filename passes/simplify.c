@@ -14,23 +14,18 @@ static bool twins(const Node *a, const Node *b) {
     return eq_equal(&same, b->eq);
 }
 
+/* n, or its twin that also yields the winner, whose sources stand before n as well. */
+static Node *joined(Graph *made, const Node *n, Node *const *map, void *user) {
+    const Graph *old = user;
+    bool folds = n->kind == N_EQ && (n->eq->fold == FOLD_MAX || n->eq->fold == FOLD_MIN);
+    for (int j = (int)n->id + 1; folds && !n->eq->arg && j < old->nnode; j++)
+        if (twins(n, old->node[j]))
+            n = old->node[j];
+    return graph_copy(made, n, map);
+}
+
 bool pass_simplify(Module *m, Graph **g) {
-    Graph *old = simplify_scans(m, graph_live(*g));
-    Graph *made = graph_new(m->arena, m->pool, m->strs, old->name, old->batch);
-    Node **map = NEW(m->temp, old->nnode + 1, Node *);
-    made->strict = old->strict;
-    for (int i = 0; i < old->nnode; i++) {
-        const Node *n = old->node[i];
-        bool folds = n->kind == N_EQ && (n->eq->fold == FOLD_MAX || n->eq->fold == FOLD_MIN);
-        for (int j = i + 1; folds && !n->eq->arg && j < old->nnode; j++)
-            if (twins(n, old->node[j]))
-                n = old->node[j];      /* its sources stand before i as well */
-        map[i] = graph_copy(made, n, map);
-    }
-    for (int i = 0; i < old->nresult; i++) {
-        Result r = old->result[i];
-        graph_result(made, r.to, r.name, (Ref){map[r.ref.node->id], r.ref.res});
-    }
-    *g = graph_live(made);
+    Graph *tidy = simplify_scans(m, graph_live(*g));
+    *g = graph_live(graph_rebuild(tidy, joined, tidy));
     return true;
 }

@@ -195,8 +195,7 @@ static void find_used(Tidy *t) {
 
 Graph *simplify_scans(Module *m, const Graph *g) {
     Tidy t = {.m = m, .old = g, .first = result_places(m->temp, g)};
-    t.made = graph_new(m->arena, m->pool, m->strs, g->name, g->batch);
-    t.made->strict = g->strict;
+    t.made = graph_like(g);
     t.used = NEW(m->temp, t.first[g->nnode] + 1, bool);
     t.to = NEW(m->temp, t.first[g->nnode] + 1, Ref);
     t.done = NEW(m->temp, g->nnode + 1, bool);

@@ -4,30 +4,12 @@
 #include "passes/fuse.h"
 #include "passes/stream.h"
 
-static Graph *empty(const Graph *like) {
-    Graph *g = graph_new(like->arena, like->pool, like->strs, like->name, like->batch);
-    g->strict = like->strict;
-    return g;
-}
-
-static Graph *with_results(Graph *g, const Graph *old, Node *const *map) {
-    for (int i = 0; i < old->nresult; i++) {
-        const Result *r = &old->result[i];
-        graph_result(g, r->to, r->name, (Ref){map[r->ref.node->id], r->ref.res});
-    }
-    return graph_live(g);
-}
-
-static Graph *normal(const Graph *old) {
-    Graph *g = empty(old);
-    Node **map = NEW(old->arena, old->nnode + 1, Node *);
-    for (int i = 0; i < old->nnode; i++) {
-        Node n = *old->node[i];
-        if (n.kind == N_EQ)
-            n.eq = eq_normalise(g->pool, n.eq, &n.types[0]);
-        map[i] = graph_copy(g, &n, map);
-    }
-    return with_results(g, old, map);
+static Node *normal(Graph *g, const Node *n, Node *const *map, void *user) {
+    (void)user;
+    Node r = *n;
+    if (n->kind == N_EQ)
+        r.eq = eq_normalise(g->pool, n->eq, &n->types[0]);
+    return graph_copy(g, &r, map);
 }
 
 /* Does a node read something only before its own time? */
@@ -68,41 +50,32 @@ static bool dissolves(const Streamer *s, const Node *n, int slot, const Node *p)
     return !f->late && read_by_time(s, n, slot);
 }
 
-static Node *dissolved(const Streamer *s, Graph *g, const Node *n, Node *const *map,
-                       bool *any) {
+typedef struct { Streamer s; bool any; } Dissolve;
+
+static Node *dissolved(Graph *g, const Node *n, Node *const *map, void *user) {
     enum { ROOM = 256 };
+    Dissolve *d = user;
+    if (n->kind != N_EQ)
+        return NULL;
     Eq e = *n->eq;
-    Ref *src = NEW(g->arena, ROOM, Ref);
+    Ref *src = graph_sources(g->arena, n, map, ROOM);
     int nsrc = n->nsrc;
     for (int k = 0; k < n->nsrc; k++)
-        src[k] = (Ref){map[n->src[k].node->id], n->src[k].res};
-    for (int k = 0; k < n->nsrc; k++)
-        if (nsrc + src[k].node->nsrc <= ROOM && dissolves(s, n, k, src[k].node)) {
+        if (nsrc + src[k].node->nsrc <= ROOM && dissolves(&d->s, n, k, src[k].node)) {
             fuse_substitute(g, src[k].node, k, &e, src, &nsrc);
-            *any = true;
+            d->any = true;
         }
     g->origin = n->origin;
     return graph_eq(g, &e, &n->types[0], nsrc, src).node;
 }
 
-static Graph *dissolve(Stream *spec, const Graph *old, bool *any) {
-    Streamer s = stream_new(spec, old);
-    Graph *g = empty(old);
-    Node **map = NEW(old->arena, old->nnode + 1, Node *);
-    for (int i = 0; i < old->nnode; i++) {
-        const Node *n = old->node[i];
-        map[i] = n->kind == N_EQ ? dissolved(&s, g, n, map, any) : graph_copy(g, n, map);
-    }
-    return with_results(g, old, map);
-}
-
 /* What is read late may show only when what it reads is dissolved. */
 Graph *stream_prepare(Stream *spec, const Graph *whole) {
-    Graph *g = normal(whole);
-    bool any = true;
-    while (any) {
-        any = false;
-        g = dissolve(spec, g, &any);
+    Graph *g = graph_live(graph_rebuild(whole, normal, NULL));
+    for (bool any = true; any;) {
+        Dissolve d = {stream_new(spec, g), false};
+        g = graph_live(graph_rebuild(g, dissolved, &d));
+        any = d.any;
     }
     return g;
 }
