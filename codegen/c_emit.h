@@ -83,6 +83,7 @@ const char *c_pointer(Emit *e, const Buf *b, bool restricted); /* "const float *
 void c_header(Emit *e);
 void c_entries(Emit *e);
 void c_init(Emit *e);
+bool c_init_needs(Emit *e, Space s);               /* may that block not be NULL? */
 bool c_streams(const Program *p);      /* has an entry that goes on */
 void c_stream_header(Emit *e);
 void c_stream(Emit *e);

@@ -289,11 +289,23 @@ static void preset(Emit *e, const Slot *s) {
     text_free(&v);
 }
 
-static void embedded(Emit *e, const char *block, const char *macro) {
-    c_line(e, "if (ctx->%s == NULL)", block);
-    c_line(e, "    ctx->%s = (void *)&embedded_%s;", block, block);
-    c_line(e, "else");
-    c_line(e, "    memcpy(ctx->%s, &embedded_%s, %s_%s_BYTES);", block, block, e->upper, macro);
+bool c_init_needs(Emit *e, Space s) {
+    const Entry *n = find_init(e->program);
+    bool uses[AT_OUTPUT + 1] = {0};
+    if (n)
+        touched(e, n, uses);
+    return uses[s];
+}
+
+static void embedded(Emit *e, Space s, const char *block, const char *macro) {
+    bool needed = c_init_needs(e, s);
+    if (!needed) {
+        c_line(e, "if (ctx->%s == NULL)", block);
+        c_line(e, "    ctx->%s = (void *)&embedded_%s;", block, block);
+        c_line(e, "else");
+    }
+    c_line(e, "%smemcpy(ctx->%s, &embedded_%s, %s_%s_BYTES);", needed ? "" : "    ", block, block,
+           e->upper, macro);
 }
 
 static bool uses_seed(const Program *p) {
@@ -306,16 +318,13 @@ static bool uses_seed(const Program *p) {
 void c_init(Emit *e) {
     const Program *p = e->program;
     const Entry *n = find_init(p);
-    bool uses[AT_OUTPUT + 1] = {0};
-    if (n) {
+    if (n)
         entry(e, n, arena_printf(e->arena, "static void run_init(%s_ctx *ctx, int n)", e->prefix),
               false);
-        touched(e, n, uses);
-    }
     c_open(e, "int %s_init(%s_ctx *ctx, uint64_t seed)", e->prefix, e->prefix);
-    c_line(e, "if (ctx == NULL%s%s%s)", uses[AT_PARAM] ? " || ctx->params == NULL" : "",
-           uses[AT_STATE] ? " || ctx->state == NULL" : "",
-           uses[AT_ARENA] ? " || ctx->arena == NULL" : "");
+    c_line(e, "if (ctx == NULL%s%s%s)", c_init_needs(e, AT_PARAM) ? " || ctx->params == NULL" : "",
+           c_init_needs(e, AT_STATE) ? " || ctx->state == NULL" : "",
+           c_init_needs(e, AT_ARENA) ? " || ctx->arena == NULL" : "");
     c_line(e, "    return 1;");
     if (c_features(e->target)) {
         c_line(e, "if (!cpu_suffices(ctx))");
@@ -328,9 +337,9 @@ void c_init(Emit *e) {
     if (n)
         c_line(e, "run_init(ctx, 1);");
     if (e->o->weights && p->param.bytes)
-        embedded(e, "params", "PARAMS");
+        embedded(e, AT_PARAM, "params", "PARAMS");
     if (e->o->state && p->state.bytes)
-        embedded(e, "state", "STATE");
+        embedded(e, AT_STATE, "state", "STATE");
     c_line(e, "return 0;");
     c_close(e);
     text_printf(e->out, "\n");

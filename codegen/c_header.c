@@ -85,6 +85,8 @@ static void values(Emit *e) {
             break;
         const Slot *s = &b->slot[i];
         int64_t n = type_bytes(&s->type) / dtype_info[s->type.dtype].bytes;
+        if (strcmp(s->name, "rng") == 0)
+            c_line(e, "    /* seed, seed, the step's number, 0; the step is yours to set */");
         if (s->type.rank)
             c_line(e, "    %s %s[%lld];", dtype_info[s->type.dtype].ctype, c_field(e, s->name),
                    (long long)n);
@@ -145,9 +147,12 @@ static void init(Emit *e) {
     const Program *p = e->program;
     const char *seeded = p->state.bytes || p->param.bytes
         ? " and whatever the model initialises from the seed" : "";
-    const char *weights = e->o->weights && p->param.bytes
-        ? "\n * The trained weights are part of this file: where ctx->params is NULL it is set to"
-          "\n * them (read only), else they are copied there; so with ctx->state." : "";
+    const char *weights = !e->o->weights || !p->param.bytes ? ""
+        : c_init_needs(e, AT_PARAM)
+        ? "\n * The trained weights are part of this file, and are copied to ctx->params; so with"
+          "\n * ctx->state."
+        : "\n * The trained weights are part of this file: where ctx->params is NULL it is set to"
+          "\n * them (read only), else they are copied there; so with ctx->state.";
     text_printf(e->out, "/* Presets the values in ctx%s.%s */\n", seeded, weights);
     text_printf(e->out, "int %s_init(%s_ctx *ctx, uint64_t seed);\n\n", e->prefix, e->prefix);
 }
