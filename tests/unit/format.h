@@ -38,25 +38,18 @@ static inline void case_reset(Case *c) {
 }
 
 static inline void case_open(Case *c, const char *name) {
-    const char *tmp = getenv("TMPDIR");
-    Text path = {0};
     *c = (Case){.keep = arena_new()};
     case_reset(c);
-    text_printf(&path, "%s/kiln-XXXXXX", tmp ? tmp : "/tmp");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path.s));
-    c->dir = strdup(path.s);
-    text_printf(&path, "/%s", name);
-    c->path = path.s;
+    c->dir = unit_folder(c->keep);
+    c->path = arena_printf(c->keep, "%s/%s", c->dir, name);
 }
 
 static inline void case_close(Case *c) {
     text_free(&c->said);
     arena_free(c->arena);
-    arena_free(c->keep);
     remove(c->path);
     CU_ASSERT_EQUAL(remove(c->dir), 0);/* nothing half-written was left */
-    free((char *)(uintptr_t)c->dir);
-    free((char *)(uintptr_t)c->path);
+    arena_free(c->keep);
 }
 
 static inline void case_put(Case *c, const void *bytes, size_t n) {

@@ -3,9 +3,8 @@
 #ifndef KILN_TESTS_SCALAR_CODE_H
 #define KILN_TESTS_SCALAR_CODE_H
 
-#define _POSIX_C_SOURCE 200809L /* mkdtemp; include this header first */
-
 #include "ir/expr.h"
+#include "tests/unit/unit.h"
 
 #include <dlfcn.h>
 #include <math.h>
@@ -178,28 +177,24 @@ static inline void emit_block(Text *out, Pool *p, Arena *a, const char *name,
 
 /* Compiles the text and opens it. NULL where there is no compiler. */
 static inline void *code_open(const Text *code, const char *flags) {
-    char dir[] = "/tmp/kiln-scalars-XXXXXX", path[64], so[64], command[512];
-    const char *cc = getenv("CC");
+    Arena *a = arena_new();
+    const char *dir = unit_folder(a), *cc = getenv("CC");
+    const char *path = arena_printf(a, "%s/code.c", dir), *so = arena_printf(a, "%s/code.so", dir);
     void *module = NULL;
-    if (!mkdtemp(dir))
-        return NULL;
-    snprintf(path, sizeof path, "%s/code.c", dir);
-    snprintf(so, sizeof so, "%s/code.so", dir);
     FILE *f = fopen(path, "w");
     if (f) {
         fwrite(code->s, 1, code->n, f);
         fclose(f);
     }
-    for (int native = 1; native >= 0 && !module; native--) {
-        snprintf(command, sizeof command,
-                 "%s -w -O3 %s -fno-math-errno %s -shared -fPIC -o %s %s -lm",
-                 cc && *cc ? cc : "cc", native ? "-march=native" : "", flags, so, path);
-        if (f && system(command) == 0)
+    for (int native = 1; native >= 0 && !module; native--)
+        if (f && system(arena_printf(a, "%s -w -O3 %s -fno-math-errno %s -shared -fPIC -o %s %s -lm",
+                                     cc && *cc ? cc : "cc", native ? "-march=native" : "", flags,
+                                     so, path)) == 0)
             module = dlopen(so, RTLD_NOW | RTLD_LOCAL);
-    }
     remove(path);
     remove(so);
     rmdir(dir);
+    arena_free(a);
     return module;
 }
 

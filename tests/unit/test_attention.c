@@ -1,10 +1,7 @@
 /* Attention as a layer: values by its definition, every backend, a model made of it. */
-#include "compare.h"
-#include "frontend/model.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/layer_case.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Heads have dims of which f32 has the root. */
 enum { BATCH = 3, TIME = 5, DIM = 16 };
@@ -22,36 +19,10 @@ static const Case cases[] = {
     {"heads: 16, bias: false", 16, false, false},
 };
 
-static Model *load_text(Arena *a, Diag *d, const char *text) {
-    ModelOptions o = {.path = "net.yaml", .text = text, .size = strlen(text), .batch = BATCH};
-    Model *m = model_load(a, d, &o);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    return m;
-}
-
-static Model *load(Arena *a, Diag *d, const Case *c) {
-    return load_text(a, d, arena_printf(a, "kiln: 1\nmodel:\n  inputs: {x: [%d, %d]}\n"
-                                           "  layers: [attention: {%s}]\n",
-                                        TIME, DIM, c->options));
-}
-
-static double noise(uint32_t *seed) {
-    *seed = *seed * 1664525u + 1013904223u;
-    return (double)(int32_t)*seed * 0x1p-31;
-}
-
-static OracleTensor leaf(Arena *a, NodeKind kind, const ModelTensor *t, uint32_t seed) {
-    OracleTensor x = {kind, t->name, t->type, NULL};
-    int64_t n = 1;
-    for (int d = 0; d < t->type.rank; d++) {
-        n *= t->type.dim[d].n;
-        x.type.dim[d].batch = false;
-    }
-    x.type.dtype = F64;
-    double *v = x.data = NEW(a, n, double);
-    for (int64_t i = 0; i < n; i++)
-        v[i] = noise(&seed);
-    return x;
+static Model *load(Arena *a, const char *inputs, const char *options) {
+    return layer_model(a, BATCH, arena_printf(a, "kiln: 1\nmodel:\n  inputs: {%s}\n"
+                                                 "  layers: [attention: {%s}]\n",
+                                              inputs, options));
 }
 
 /* y = w*x + b */
@@ -110,40 +81,16 @@ static void values(void) {
                                       "out_proj.bias"};
     for (size_t i = 0; i < COUNT(cases); i++) {
         Arena *a = arena_new();
-        Diag *d = diag_new(a, NULL, NULL);
-        Model *m = load(a, d, &cases[i]);
-        ModelGraph g = *model_graph(m, "forward", MODE_EVAL);
-        OracleTensor in[5], out;
-        OracleOptions o = {a, true, diag_nowhere(d)};
-        const double *v[5];
+        Model *m = load(a, arena_printf(a, "x: [%d, %d]", TIME, DIM), cases[i].options);
+        const double *v[LAYER_PARAMS + 1];
         CU_ASSERT_EQUAL_FATAL(m->param.n, cases[i].bias ? 4 : 2);
-        in[0] = leaf(a, N_INPUT, &m->input.item[0], 1);
-        v[0] = in[0].data;
-        for (int k = 0; k < m->param.n; k++) {
-            const char *name = key[cases[i].bias ? k : 2 * k];
-            UNIT_SAME(m->param.item[k].name, arena_printf(a, "attention.%s", name));
-            in[k + 1] = leaf(a, N_PARAM, &m->param.item[k], (uint32_t)k + 2);
-            v[k + 1] = in[k + 1].data;
-        }
-        graph_result(g.graph, TO_OUTPUT, "y", g.output[0]);
-        CU_ASSERT_TRUE_FATAL(oracle_run(g.graph, &o, BATCH, 1 + m->param.n, in, &out));
+        for (int k = 0; k < m->param.n; k++)
+            UNIT_SAME(m->param.item[k].name,
+                      arena_printf(a, "attention.%s", key[cases[i].bias ? k : 2 * k]));
+        OracleTensor out = layer_values(a, m, BATCH, v);
         check_values(&cases[i], out.data, v);
         arena_free(a);
     }
-}
-
-static void check_backends(Arena *a, const Model *m, const ModelGraph *g) {
-    Ref seed = graph_leaf(g->graph, N_INPUT, "seed", ref_type(g->output[0])), grad[64];
-    graph_gradient(g->graph, 1, g->output, &seed, m->param.n, g->param, grad);
-    graph_result(g->graph, TO_OUTPUT, "y", g->output[0]);
-    for (int k = 0; k < m->param.n; k++)
-        graph_result(g->graph, TO_GRAD, m->param.item[k].name, grad[k]);
-    Compare c = {.n = 2, .seed = 5, .target = "avx2", .backend = EXEC_INTERP, .index_bound = 7};
-    CU_ASSERT(compare_graph(a, g->graph, &c));
-    c.n = BATCH;
-    c.target = "native";
-    c.backend = EXEC_JIT;
-    CU_ASSERT(compare_graph(a, g->graph, &c));
 }
 
 /* What reaches attention, and its options; values are compared with PyTorch's elsewhere. */
@@ -164,12 +111,10 @@ static const struct { const char *inputs, *options; } forms[] = {
 static void backends(void) {
     for (size_t i = 0; i < COUNT(forms); i++) {
         Arena *a = arena_new();
-        const char *text = arena_printf(a, "kiln: 1\nmodel:\n  inputs: {%s}\n"
-                                           "  layers: [attention: {%s}]\n",
-                                        forms[i].inputs, forms[i].options);
-        Model *m = load_text(a, diag_new(a, NULL, NULL), text);
-        ModelGraph g = *model_graph(m, "forward", MODE_TRAIN);
-        check_backends(a, m, &g);
+        bool ok = layer_agrees(a, load(a, forms[i].inputs, forms[i].options), 7);
+        if (!ok)
+            printf("attention: {%s}\n", forms[i].options);
+        CU_ASSERT(ok);
         arena_free(a);
     }
 }
@@ -192,10 +137,9 @@ static void chargpt(void) {
         "    - layer_norm\n"
         "    - linear: {units: vocab, weights: wte, bias: false}\n";
     Arena *a = arena_new();
-    Model *m = load_text(a, diag_new(a, NULL, NULL), text);
-    ModelGraph g = *model_graph(m, "forward", MODE_TRAIN);
+    Model *m = layer_model(a, BATCH, text);
     CU_ASSERT_EQUAL(m->param.n, 2 + 2 * (2 + 4 + 2 + 4) + 2);
-    check_backends(a, m, &g);
+    CU_ASSERT(layer_agrees(a, m, 7));
     arena_free(a);
 }
 

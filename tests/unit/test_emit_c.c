@@ -144,12 +144,6 @@ static bool shell(World *w, const char *fmt, ...) {
     return status == 0;
 }
 
-static char *folder_new(World *w) {
-    char *path = arena_printf(w->arena, "/tmp/kiln-emit-XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
-    return path;
-}
-
 static void put_file(World *w, const char *folder, const char *name, const char *text) {
     CU_ASSERT_FATAL(file_write(diag_nowhere(w->diag), arena_printf(w->arena, "%s/%s", folder, name),
                                text, strlen(text)));
@@ -178,7 +172,7 @@ static void test_cxx_and_symbols(void) {
         if (!host_has(targets[t].target))
             continue;
         World *w = world_new();
-        char *folder = folder_new(w);
+        char *folder = unit_folder(w->arena);
         put_program(w, folder, bundle(w, &targets[t]), (EmitC){0}, "test");
         for (size_t i = 0; i < COUNT(compile); i++) {
             char cc[16];
@@ -353,7 +347,7 @@ static const char user_main[] =
 static void test_user(void) {
     static const char *const compile[] = {"gcc -std=c99 -O1", "clang-19 -x c++ -std=c++17"};
     World *w = world_new();
-    char *folder = folder_new(w);
+    char *folder = unit_folder(w->arena);
     put_file(w, folder, "main.c", user_main);
     for (int i = 0; i < 4; i++) {
         float data[32] = {0};
@@ -379,7 +373,7 @@ static void test_embedded(void) {
         "    if (net_init(&c, 0) || net_e0(&c, 1, x, y)) return 1;\n"
         "    return y[0] != 0.1f || y[1] != -0.0f || y[2] != 3 * 1e-40f;\n}\n";
     World *w = world_new();
-    char *folder = folder_new(w);
+    char *folder = unit_folder(w->arena);
     Program *p = case_program(w, "portable");
     case_add(w, p, case_parse(w, "kernel \"k\" {\n arg %0 f32[4] in\n arg %1 f32[4] out\n"
                               " arg %2 f32[16] in\n for i0 = 0 to 3 free {\n"
@@ -397,7 +391,7 @@ static void test_embedded(void) {
 
 static void test_deterministic(void) {
     World *a = world_new(), *b = world_new();
-    char *folder = folder_new(a);
+    char *folder = unit_folder(a->arena);
     const TargetCase *t = &targets[1];
     UNIT_SAME(put_program(a, folder, bundle(a, t), (EmitC){0}, "x"),
               put_program(b, folder, bundle(b, t), (EmitC){0}, "x"));

@@ -27,9 +27,7 @@ static void case_open(Case *c) {
     *c = (Case){.arena = arena_new()};
     c->diag = diag_new(c->arena, hear, &c->said);
     c->loc = diag_nowhere(c->diag);
-    const char *tmp = getenv("TMPDIR");
-    c->dir = arena_printf(c->arena, "%s/kiln-XXXXXX", tmp ? tmp : "/tmp");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(c->dir));
+    c->dir = unit_folder(c->arena);
 }
 
 static char *path(Case *c, const char *name) {

@@ -1,11 +1,8 @@
 /* Recurrent cells as layers: parameters, values, every backend, how it starts. */
-#include "compare.h"
-#include "frontend/model.h"
 #include "kiln/kiln.h"
-#include "tests/unit/unit.h"
+#include "tests/unit/layer_case.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { BATCH = 3, STEPS = 4, FEATURES = 5, UNITS = 6 };
 
@@ -73,35 +70,13 @@ static const Case more[] = {
      .inputs = ", n: {shape: [1], dtype: u8}, h: [2, 3]"},
 };
 
-static Model *load(Arena *a, Diag *d, const Case *c) {
+static Model *load(Arena *a, const Case *c) {
     const char *text = arena_printf(a, "kiln: 1\nmodel:\n  inputs: {x: [%d, %d]%s}\n"
                                        "  layers:\n    - %s: {%s%s}\n",
                                     STEPS, FEATURES, c->inputs, c->layer,
                                     strstr(c->options, "from") ? "" : "from: x, ",
                                     c->options);
-    ModelOptions o = {.path = "net.yaml", .text = text, .size = strlen(text), .batch = BATCH};
-    Model *m = model_load(a, d, &o);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    return m;
-}
-
-static double noise(uint32_t *seed) {
-    *seed = *seed * 1664525u + 1013904223u;
-    return (double)(int32_t)*seed * 0x1p-31;
-}
-
-static OracleTensor leaf(Arena *a, NodeKind kind, const char *name, Type t, uint32_t seed) {
-    OracleTensor x = {kind, name, t, NULL};
-    int64_t n = 1;
-    for (int d = 0; d < t.rank; d++) {
-        n *= t.dim[d].n;
-        x.type.dim[d].batch = false;
-    }
-    x.type.dtype = F64;
-    double *v = x.data = NEW(a, n, double);
-    for (int64_t i = 0; i < n; i++)
-        v[i] = noise(&seed);
-    return x;
+    return layer_model(a, BATCH, text);
 }
 
 static void products(const Case *c, const double *const *v, int t, int n, const double *h,
@@ -148,45 +123,20 @@ static void values(void) {
                                       "bias_hh_l0"};
     for (size_t i = 0; i < COUNT(cases); i++) {
         Arena *a = arena_new();
-        Diag *d = diag_new(a, NULL, NULL);
-        Model *m = load(a, d, &cases[i]);
-        ModelGraph g = *model_graph(m, "forward", MODE_EVAL);
-        OracleTensor in[5], out;
-        OracleOptions o = {a, true, diag_nowhere(d)};
-        const double *v[5];
+        Model *m = load(a, &cases[i]);
+        const double *v[LAYER_PARAMS + 1];
         CU_ASSERT_EQUAL_FATAL(m->param.n, cases[i].bias ? 4 : 2);
-        in[0] = leaf(a, N_INPUT, m->input.item[0].name, m->input.item[0].type, 1);
-        v[0] = in[0].data;
-        for (int k = 0; k < m->param.n; k++) {
+        for (int k = 0; k < m->param.n; k++)
             UNIT_SAME(m->param.item[k].name, arena_printf(a, "%s.%s", cases[i].layer, key[k]));
-            in[k + 1] = leaf(a, N_PARAM, m->param.item[k].name, m->param.item[k].type,
-                             (uint32_t)k + 2);
-            v[k + 1] = in[k + 1].data;
-        }
-        graph_result(g.graph, TO_OUTPUT, "y", g.output[0]);
-        CU_ASSERT_TRUE_FATAL(oracle_run(g.graph, &o, BATCH, 1 + m->param.n, in, &out));
+        OracleTensor out = layer_values(a, m, BATCH, v);
         check_values(&cases[i], &out, v);
         arena_free(a);
     }
 }
 
-/* The layer and its gradients: interpreter, JIT and oracle. */
 static void check_backends(const Case *c) {
     Arena *a = arena_new();
-    Diag *d = diag_new(a, NULL, NULL);
-    Model *m = load(a, d, c);
-    ModelGraph g = *model_graph(m, "forward", MODE_TRAIN);
-    Ref seed = graph_leaf(g.graph, N_INPUT, "seed", ref_type(g.output[0])), grad[32];
-    graph_gradient(g.graph, 1, g.output, &seed, m->param.n, g.param, grad);
-    graph_result(g.graph, TO_OUTPUT, "y", g.output[0]);
-    for (int k = 0; k < m->param.n; k++)
-        graph_result(g.graph, TO_GRAD, m->param.item[k].name, grad[k]);
-    Compare cmp = {.n = 2, .seed = 5, .target = "avx2", .backend = EXEC_INTERP,
-                   .index_bound = STEPS + 1};
-    bool ok = compare_graph(a, g.graph, &cmp);
-    cmp = (Compare){.n = BATCH, .seed = 6, .target = "native", .backend = EXEC_JIT,
-                    .index_bound = STEPS + 1};
-    ok &= compare_graph(a, g.graph, &cmp);
+    bool ok = layer_agrees(a, load(a, c), STEPS + 1);
     if (!ok)
         printf("%s: {%s}\n", c->layer, c->options);
     CU_ASSERT_TRUE(ok);
@@ -203,12 +153,11 @@ static void backends(void) {
 /* All parameters start within 1/sqrt(units), whatever their shape. */
 static void beginning(void) {
     Arena *a = arena_new();
-    Diag *d = diag_new(a, NULL, NULL);
-    Model *m = load(a, d, &cases[0]);
+    Model *m = load(a, &cases[0]);
     const uint32_t rng[4] = {7, 0, 0, 0};
     Type t = {U32, 1, {{4, false}}};
     OracleTensor in = {N_VALUE, "rng", t, (void *)(uintptr_t)rng}, out[4];
-    OracleOptions o = {a, false, diag_nowhere(d)};
+    OracleOptions o = {a, false, diag_nowhere(diag_new(a, NULL, NULL))};
     double bound = 1 / sqrt(UNITS);
     CU_ASSERT_TRUE_FATAL(oracle_run(model_init(m), &o, 1, 1, &in, out));
     for (int k = 0; k < m->param.n; k++) {
@@ -265,8 +214,7 @@ static void count_products(const Graph *g, bool inside, int *in, int *out) {
 /* The inputs' product stands before the loop, the weights' gradients behind it. */
 static void hoisted(void) {
     Arena *a = arena_new();
-    Diag *d = diag_new(a, NULL, NULL);
-    Model *m = load(a, d, &(Case){.layer = "lstm", .options = "units: 6", .inputs = ""});
+    Model *m = load(a, &(Case){.layer = "lstm", .options = "units: 6", .inputs = ""});
     ModelGraph g = *model_graph(m, "forward", MODE_TRAIN);
     int in = 0, out = 0;
     count_products(g.graph, false, &in, &out);

@@ -30,10 +30,7 @@ static inline void folder_hear(void *user, DiagKind kind, Loc loc, const char *m
 static inline Folder *folder_open(void) {
     Arena *a = arena_new();
     Folder *f = NEW(a, 1, Folder);
-    const char *tmp = getenv("TMPDIR");
-    char *path = arena_printf(a, "%s/kiln-XXXXXX", tmp ? tmp : "/tmp");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
-    *f = (Folder){.arena = a, .diag = diag_new(a, folder_hear, f), .path = path};
+    *f = (Folder){.arena = a, .diag = diag_new(a, folder_hear, f), .path = unit_folder(a)};
     return f;
 }
 

@@ -1,4 +1,5 @@
 /* Runs a table of tests through CUnit. */
+#define _POSIX_C_SOURCE 200809L        /* mkdtemp */
 #include "tests/unit/unit.h"
 
 #include <CUnit/Basic.h>
@@ -29,4 +30,11 @@ void unit_same(const char *got, const char *expected, const char *file, int line
         printf("%s:%d: got\n%s\nexpected\n%s\n", file, line, got ? got : "(null)",
                expected ? expected : "(null)");
     CU_assertImplementation(same, (unsigned)line, "got == expected", file, "", CU_FALSE);
+}
+
+char *unit_folder(Arena *a) {
+    const char *tmp = getenv("TMPDIR");
+    char *path = arena_printf(a, "%s/kiln-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(path));
+    return path;
 }

@@ -16,6 +16,9 @@ typedef struct UnitTest {
  * in the environment only that test runs. */
 int unit_main(const char *suite, const UnitTest *test, size_t n);
 
+/* A new folder in $TMPDIR or /tmp; who makes it removes it. */
+char *unit_folder(Arena *a);
+
 /* CU_ASSERT on strings that shows both sides when they differ. */
 void unit_same(const char *got, const char *expected, const char *file, int line);
 #define UNIT_SAME(got, expected) unit_same((got), (expected), __FILE__, __LINE__)
