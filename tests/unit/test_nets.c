@@ -1,5 +1,5 @@
 /* Random networks: oracle, interpreter, JIT and C agree in every bit, in every entry.
- * labels: slow
+ * labels: release
  * timeout: 900
  *
  *     test_nets                       200 networks; KILN_NET=1234 or KILN_NET=0-19999: those

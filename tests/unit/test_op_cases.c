@@ -1,5 +1,5 @@
 /* Every op and its gradients, computed every way: the bits are the oracle's.
- * labels: slow
+ * labels: release
  * timeout: 600 */
 #include "op_run.h"
 #include "unit.h"

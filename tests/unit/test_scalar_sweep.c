@@ -1,6 +1,6 @@
 /* Accuracy of every function of one argument over every 61st float: an odd step, so that
  * the last bits of arguments are not all zero.
- * labels: slow
+ * labels: release
  * timeout: 900 */
 #include "tests/unit/scalar_code.h"
 #include "tests/unit/unit.h"
