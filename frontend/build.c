@@ -210,7 +210,7 @@ Tree *build_layer_list(Build *b, const Spec *s, const char *key) {
     return NULL;
 }
 
-bool build_only_keys(Build *b, const Spec *s, int n, const char *const *known) {
+static bool only_keys(Build *b, const Spec *s, int n, const char *const *known) {
     bool ok = true;
     for (int i = 0; i < s->options->n; i++) {
         const Tree *t = s->options->item[i];
@@ -227,7 +227,8 @@ bool build_only_keys(Build *b, const Spec *s, int n, const char *const *known) {
     return ok;
 }
 
-void build_open_list(Build *b, Spec *s) {
+/* A list of layers is `layers`. */
+static void open_list(Build *b, Spec *s) {
     Tree *t = s->options;
     if (t->kind == TREE_MAP)
         return;
@@ -257,8 +258,8 @@ static bool one_input(Build *b, const Place *place, const Spec *s, Ref x, Ref *o
 static Ref build_residual(Build *b, Place *place, Spec *s, Ref x) {
     static const char *const keys[] = {"layers", "shortcut", "name", "from"};
     Ref start, end, side;
-    build_open_list(b, s);
-    if (!build_set_name(b, place, s) || !build_only_keys(b, s, COUNT(keys), keys) ||
+    open_list(b, s);
+    if (!build_set_name(b, place, s) || !only_keys(b, s, COUNT(keys), keys) ||
         !one_input(b, place, s, x, &start))
         return b->failed = true, (Ref){0};
     Tree *layers = build_layer_list(b, s, "layers");
@@ -298,7 +299,7 @@ static Ref build_repeat(Build *b, Place *place, Spec *s, Ref x) {
     const Tree *t = map ? tree_find(s->options, "times") : NULL;
     if (!map || !t)
         diag_error(s->loc, "repeat: expected {times: n, layers: [...]}");
-    if (!t || !build_set_name(b, place, s) || !build_only_keys(b, s, COUNT(keys), keys) ||
+    if (!t || !build_set_name(b, place, s) || !only_keys(b, s, COUNT(keys), keys) ||
         !number_whole(place->scope, t, what, 1, MAX_REPEAT, &times) ||
         !one_input(b, place, s, x, &x))
         return b->failed = true, (Ref){0};
@@ -346,7 +347,7 @@ static bool bind_args(Build *b, Place *place, const Spec *s, const Tree *args,
         PUSH(b->arena, scope->name, scope->n) = (Name){name, v};
         PUSH(b->arena, known, n) = name;
     }
-    return build_only_keys(b, s, n, known) && ok;
+    return only_keys(b, s, n, known) && ok;
 }
 
 /* A scalar in place of the options is the first argument. */

@@ -79,8 +79,6 @@ Ref build_outside(const Build *b, const Node *input);
 
 /* build.c */
 bool build_set_name(Build *b, Place *place, Spec *s);
-void build_open_list(Build *b, Spec *s);               /* a list of layers is `layers` */
-bool build_only_keys(Build *b, const Spec *s, int n, const char *const *known);
 Tree *build_layer_list(Build *b, const Spec *s, const char *key);
 /* The tensor that t names; {NULL}: an error, or a tensor of a layer with one. */
 Ref build_find_tensor(Build *b, const Place *place, const char *what, const Tree *t);

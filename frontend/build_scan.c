@@ -1,5 +1,6 @@
 /* The layer `scan`: the user's layers as one step of a recurrence. */
 #include "frontend/build.h"
+#include "frontend/row_cell.h"
 #include "frontend/row_scan.h"
 #include "ir/scan.h"
 
@@ -7,7 +8,6 @@
 
 struct BuildScan {
     struct BuildScan *up;
-    Graph *around;
     ScanDraft draft;
 };
 
@@ -136,10 +136,13 @@ static bool read_states(Steps *st) {
 
 /* --- one step --- */
 
-static const char *name_of(const Build *b, Ref r) {
+/* What r is called where the scan stands: its path from the nearest place around on. */
+static const char *name_of(const Steps *st, Ref r) {
+    const Build *b = st->b;
     for (int i = b->nnamed; i-- > 0;)
-        if (ref_equal(b->named[i].ref, r))
-            return b->named[i].path;
+        for (const Place *p = st->in.up; p && ref_equal(b->named[i].ref, r); p = p->up)
+            if (!strncmp(b->named[i].path, p->prefix, strlen(p->prefix)))
+                return b->named[i].path + strlen(p->prefix);
     return NULL;
 }
 
@@ -150,12 +153,11 @@ static void add_name(Steps *st, const char *name, Ref r) {
 
 /* The slices of the inputs, by the names that these have around the scan. */
 static Ref open_slices(Steps *st) {
-    Build *b = st->b;
     const Tree *from = tree_find(st->s->options, "from");
     Ref first = {0};
     for (int i = 0; i < st->nin; i++) {
         const Tree *t = from && from->kind == TREE_LIST ? from->item[i] : from;
-        const char *name = t ? t->text : name_of(b, st->input[i]);
+        const char *name = t ? t->text : name_of(st, st->input[i]);
         Ref x = st->input[i];
         x = batched(x) ? equation(st, "{T[t,n,k..] = A[n,t,k..]}", 1, x, x, x) : x;
         Ref slice = scan_stack(&st->scan.draft, x);
@@ -170,11 +172,8 @@ static Ref open_slices(Steps *st) {
 
 static Ref kept(Steps *st, Ref next, Ref was) {
     return !st->valid.node ? next
-           : batched(st->valid)
-               ? equation(st, "{O[n,u..] = when(C[n] > 0, A[n,u..], B[n,u..])}", 3, next, was,
-                          st->valid)
-               : equation(st, "{O[u..] = when(C[] > 0, A[u..], B[u..])}", 3, next, was,
-                          st->valid);
+           : equation(st, "{O[n,u..] = when(C[n] > 0, A[n,u..], B[n,u..])}", 3, next, was,
+                      st->valid);
 }
 
 static bool find_next(Steps *st, State *s, Ref last) {
@@ -200,7 +199,7 @@ static int last_carry(Steps *st, Ref y, Ref *next) {
     for (int i = 0; i < st->nstate; i++)
         if (!st->valid.node && ref_equal(st->state[i].next, y))
             return i;
-    zeros = graph_filled(st->scan.around, ref_type(y), 0);
+    zeros = graph_filled(st->scan.draft.g, ref_type(y), 0);
     next[st->nstate] = kept(st, y, scan_carry(&st->scan.draft, zeros));
     return st->nstate;
 }
@@ -209,17 +208,13 @@ static Ref finish(Steps *st, Ref y) {
     Build *b = st->b;
     char last[] = "r ? return==last";
     bool whole = !row_holds(&st->m, last);
-    Ref next[64];
-    if (st->nstate >= (int)COUNT(next) - 1) {
-        diag_error(st->s->loc, "%s: more than %d states", st->s->where, (int)COUNT(next) - 2);
-        return (Ref){0};
-    }
+    Ref *next = NEW(b->arena, st->nstate + 1, Ref);
     for (int i = 0; i < st->nstate; i++)
         next[i] = st->state[i].next;
     int at = whole ? 0 : last_carry(st, y, next);
     int ncarry = st->scan.draft.n[0];
     Node *n = scan_done(&st->scan.draft, next, whole, &y);
-    b->g = st->scan.around;
+    b->g = st->scan.draft.g;
     b->scan = st->scan.up;
     for (int i = st->first; i < b->nnamed; i++)
         b->named[i].closed = true;
@@ -240,7 +235,6 @@ static Ref run_steps(Steps *st, Tree *layers) {
     st->first = b->nnamed;
     Ref y = open_slices(st);
     st->scan.up = b->scan;
-    st->scan.around = b->g;
     b->scan = &st->scan;
     b->g = st->scan.draft.body;
     for (int i = 0; i < st->nstate; i++) {
@@ -257,7 +251,7 @@ static Ref run_steps(Steps *st, Tree *layers) {
         ok = find_next(st, &st->state[i], y) && ok;
     if (ok)
         return finish(st, y);
-    b->g = st->scan.around;
+    b->g = st->scan.draft.g;
     b->scan = st->scan.up;
     return (Ref){0};
 }
@@ -274,12 +268,11 @@ static bool find_lengths(Steps *st) {
     if (!r.node || !macro_named(&st->m, "lengths=:int", r) ||
         !build_range(b, &st->m, r, 0, st->scan.draft.steps + 1))
         return false;
-    Attr shape = {.name = "shape", .kind = ATTR_LIST, .i = 1, .list = (int64_t[]){0}};
-    st->lengths = macro_op(&st->m, "reshape", 1, &r, 1, &shape);
-    if (st->lengths.node)
-        st->valid = equation(st, "{V[t<A.1,n] = when(B[n] > t, 1:i32, 0:i32)}", 2,
-                             st->input[0], st->lengths, r);
-    return st->valid.node != NULL;
+    if (!row_valid(&st->m, r))
+        return false;
+    st->lengths = macro_find(&st->m, "lengths");
+    st->valid = macro_find(&st->m, "valid");
+    return true;
 }
 
 /* The steps of all inputs are the same number. */

@@ -95,15 +95,8 @@ static bool add_output(Build *b, const char *name, Loc loc, Ref raw, Tree **as) 
 }
 
 static bool named_ref(Build *b, const Tree *t, const char *what, Ref *out) {
-    const Named *n = NULL;
-    if (t->kind != TREE_SCALAR || tree_null(t))
-        return diag_error(t->loc, "%s: expected a tensor's name, got %s", what,
-                          tree_kind_name(t));
-    n = build_find(b, NULL, t->text);
-    if (!n)
-        return build_unknown_tensor(b, t->loc, what, t->text);
-    *out = n->ref;
-    return n->ref.node != NULL;
+    *out = build_find_tensor(b, NULL, what, t);
+    return out->node != NULL;
 }
 
 /* name: tensor, name: {from, as} or name: {as} */

@@ -31,6 +31,18 @@ static bool run(Macro *m, const char *text) {
     return macro_body(m, text, &out);
 }
 
+static bool batched(Ref r) { return ref_type(r)->rank && ref_type(r)->dim[0].batch; }
+
+bool row_valid(Macro *m, Ref lengths) {
+    if (!batched(m->in[0]) || !batched(lengths))
+        return macro_fault(m, "lengths need an input with a batch, and one for each of its "
+                              "examples");
+    macro_ref(m, "x", m->in[0]);
+    macro_ref(m, "lengths", lengths);
+    return run(m, "lengths = reshape(lengths; shape=[n]); "
+                  "valid = {V[t<A.1,n] = when(B[n] > t, 1:i32, 0:i32)}(x, lengths)");
+}
+
 /* "h = out, c = units" */
 static void read_states(Cells *c, const char *list) {
     Macro *m = c->m;
@@ -178,10 +190,8 @@ bool row_cells(Macro *m, const char *text) {
     c.layers = (int)row_number(m, "layers");
     c.body = arena_printf(m->arena, "%.*s", (int)strlen(open) - 2, open + 1);
     read_states(&c, arena_printf(m->arena, "%.*s", (int)(open - text), text));
-    bool ok = run(m, "range lengths time + 1 ? lengths.given; "
-                     "lengths = reshape(lengths; shape=[n]) ? lengths.given; "
-                     "valid = {V[t<A.1,n] = when(B[n] > t, 1:i32, 0:i32)}(x, lengths) "
-                     "? lengths.given");
+    Ref lengths = macro_find(m, "lengths");
+    bool ok = !lengths.node || (run(m, "range lengths time + 1") && row_valid(m, lengths));
     for (int i = 0; ok && i < c.nstate; i++)
         ok = find_start(&c, &c.state[i]);
     for (int l = 0; ok && l < c.layers; l++)

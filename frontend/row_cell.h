@@ -14,6 +14,9 @@ struct LayerCell {
  * `x`, each time with parameters of its own; they end with a scan whose carries are these.
  * Then `o` is the layer's result, and <layer>.h, <layer>.c are known to the user. */
 bool row_cells(Macro *m, const char *text);
+/* Makes of the lengths of the first input `lengths` [n], and `valid` [time, n]: 1 in the
+ * steps that count. */
+bool row_valid(Macro *m, Ref lengths);
 const char *row_cell_key(const Macro *m, const char *key);   /* "weight_ih_l0" */
 
 #endif

@@ -8,7 +8,6 @@
 
 struct RowScan {
     ScanDraft draft;
-    Graph *around;
     int ncarry, nref;                  /* nref: names known outside */
     struct { const char *name; Ref was; } *carry;
     Ref valid;                         /* 1 where this step counts; {NULL}: everywhere */
@@ -60,7 +59,6 @@ void row_scan(Macro *m, const char *text) {
     if (m->cell && m->cell->valid.node)
         s->valid = scan_stack(&s->draft, m->cell->valid);
     macro_ref(m, name, scan_stack(&s->draft, stacked));
-    s->around = m->graph;
     m->graph = s->draft.body;
     m->scan = s;
 }
@@ -90,7 +88,7 @@ void row_step(Macro *m, const char *text) {
                 next[i] = kept(m, s, row_inside(m, r), s->carry[i].was);
     }
     Node *n = scan_done(&s->draft, next, s->ncarry, next);
-    m->graph = s->around;
+    m->graph = s->draft.g;
     m->scan = NULL;
     m->nref = s->nref;
     for (int i = 0; i < s->ncarry; i++) {

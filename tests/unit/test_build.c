@@ -79,6 +79,19 @@ static void names_and_shapes(void) {
     end(&f);
 }
 
+/* Inside a scan its inputs' names are those of one step, wherever the scan stands. */
+static void slices(void) {
+    Fixture f;
+    start(&f);
+    Model *m = load(&f, "kiln: 1\nmodel:\n  inputs: {x: [6, 3]}\n  layers:\n"
+        "    - repeat:\n        times: 2\n        layers:\n"
+        "          - linear: {units: 3, name: fc}\n"
+        "          - scan: {state: {h: 4}, layers: [concat: {from: [fc, h]}, linear: 4]}\n");
+    UNIT_SAME(listed(&f, &m->output), "repeat f32[n:1,6,4]");
+    UNIT_SAME(type_text(f.arena, &m->param.item[2].type), "f32[4,7]");
+    end(&f);
+}
+
 static void blocks(void) {
     Fixture f;
     start(&f);
@@ -314,7 +327,7 @@ static void missing_file(void) {
 
 int main(void) {
     static const UnitTest test[] = {
-        {"names_and_shapes", names_and_shapes}, {"blocks", blocks},
+        {"names_and_shapes", names_and_shapes}, {"slices", slices}, {"blocks", blocks},
         {"branches_and_outputs", branches_and_outputs}, {"tied_weights", tied_weights},
         {"modes", modes},         {"settings", settings},
         {"resolved_file", resolved_file}, {"layer_rows", layer_rows},
