@@ -13,7 +13,11 @@ typedef struct {
 
 /* One set of examples: a CSV file, a pair of IDX files, a text, or sentences of word/tag;
  * NULL where not given. Relative paths start at the directory of the model file. */
-typedef struct { const char *csv, *images, *labels, *text, *tagged; } DataFiles;
+#define DATA_FILES(X) X(csv) X(images) X(labels) X(text) X(tagged)
+#define DATA_FILE(name) const char *name;
+typedef struct { DATA_FILES(DATA_FILE) } DataFiles;
+#undef DATA_FILE
+bool data_given(const DataFiles *f);   /* examples of some kind */
 typedef struct { int n; const char **item; } Words;
 typedef struct { double size; bool last; } Part;       /* 0..1, of the last rows or any */
 

@@ -234,6 +234,8 @@ static const Tree *at_path(const Tree *root, const char *section, const char *ke
     return tree_find(tree_find(root, section), key);
 }
 
+bool data_given(const DataFiles *f) { return f->csv || f->images || f->text || f->tagged; }
+
 static const char files_expected[] =
     "a CSV file, images and labels, a text, or tagged sentences";
 
@@ -304,7 +306,7 @@ static bool rules_hold(const Tree *root, const Settings *set) {
     bool ok = files_agree(root, "train", &set->data.train);
     ok &= files_agree(root, "valid", v) && files_agree(root, "test", &set->data.test);
     ok &= kinds_agree(root, set);
-    if (valid && set->data.part.size > 0 && (v->csv || v->images || v->text || v->tagged))
+    if (valid && set->data.part.size > 0 && data_given(v))
         ok = diag_error(valid->loc,
                         "data.valid: expected a part of the training examples or "
                         "files, not both");

@@ -29,15 +29,12 @@ static void seek_product(const Expr *e, void *found) {
         *(bool *)found |= reads(e->arg[0]) && reads(e->arg[1]);
 }
 
-/* A sum of products of reads: one multiply-add for each point; the batch counts as 1,
- * a scan as all of its steps. */
+/* A sum of products of reads: one multiply-add for each point; the batch counts as 1. */
 static int64_t node_macs(const Node *n) {
     bool product = false;
-    int64_t points = 1, steps = 0;
-    for (int i = 0; n->kind == N_SCAN && i < n->scan->body->nnode; i++)
-        steps += n->scan->steps * node_macs(n->scan->body->node[i]);
+    int64_t points = 1;
     if (n->kind != N_EQ || n->eq->fold != FOLD_SUM)
-        return steps;
+        return 0;
     x_visit(n->eq->body, seek_product, &product);
     for (int i = 0; i < n->eq->nidx; i++)
         points *= n->eq->ext[i].batch ? 1 : n->eq->ext[i].n;
@@ -53,16 +50,24 @@ static int node_layer(const Model *m, const Node *n) {
     return -1;
 }
 
+/* Of a graph that runs so many times: a scan's body runs once for each step. */
+static void count_graph(Summary *s, const Graph *g, int64_t times) {
+    for (int i = 0; i < g->nnode; i++) {
+        const Node *n = g->node[i];
+        int layer = node_layer(s->tool->model, n);
+        int64_t macs = times * node_macs(n);
+        if (n->kind == N_SCAN)
+            count_graph(s, n->scan->body, times * n->scan->steps);
+        s->total += macs;
+        if (layer >= 0)
+            s->macs[layer] += macs;
+    }
+}
+
 static void count(Summary *s) {
     Model *m = s->tool->model;
-    const Graph *g = model_graph(m, "forward", MODE_EVAL)->graph;
     s->macs = NEW(s->tool->arena, m->nlayer + 1, int64_t);
-    for (int i = 0; i < g->nnode; i++) {
-        int layer = node_layer(m, g->node[i]);
-        s->total += node_macs(g->node[i]);
-        if (layer >= 0)
-            s->macs[layer] += node_macs(g->node[i]);
-    }
+    count_graph(s, model_graph(m, "forward", MODE_EVAL)->graph, 1);
     for (int i = 0; i < m->param.n; i++)
         s->params += type_bytes(&m->param.item[i].type) /
                      dtype_info[m->param.item[i].type.dtype].bytes;
@@ -206,6 +211,7 @@ int command_check(const Args *args) {
     if (!tool_options(t, &o))
         return tool_usage(t);
     bool ok = tool_model(t, args->train, args->batch > 0 ? args->batch : 0);
+    ok = ok && tool_streams(t);
     if (ok && (args->summary || args->dump || args->timing || args->verify)) {
         s.program = tool_program(t, &o);
         ok = s.program != NULL;

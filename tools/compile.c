@@ -34,8 +34,9 @@ static bool find_prefix(Compile *c) {
 /* --- the learning rate --- */
 
 static bool all_there(const Tool *t, const DataFiles *f) {
-    const char *const files[] = {f->csv, f->images, f->labels, f->text,
-                                 f->tagged};
+#define PATH(name) f->name,
+    const char *const files[] = {DATA_FILES(PATH)};
+#undef PATH
     bool any = false;
     for (size_t i = 0; i < COUNT(files); i++) {
         any |= files[i] != NULL;

@@ -8,7 +8,7 @@
 
 typedef struct {
     Tool *t;
-    FILE *out;
+    Text *file; /* what will be in the file; NULL: it goes to stdout as it comes */
     const Vocab *tokens;
     Generator *generator;
     Sampler *sampler;
@@ -49,7 +49,11 @@ static bool read_prompt(Generate *g) {
 }
 
 static bool put(Generate *g, const char *s, size_t n) {
-    return (fwrite(s, 1, n, g->out) == n && !fflush(g->out)) ||
+    if (g->file) {
+        text_put(g->file, s, n);
+        return true;
+    }
+    return (fwrite(s, 1, n, stdout) == n && !fflush(stdout)) ||
            diag_system(diag_nowhere(g->t->diag), "cannot write the text: %s", strerror(errno));
 }
 
@@ -84,8 +88,9 @@ static bool run(Generate *g, const ProgramOptions *o) {
     if (!sample_options(t, &sample) || !tool_vocabs(t, &vocab))
         return false;
     g->tokens = vocab.tokens ? vocab.tokens : vocab_bytes(t->arena);
-    s.program.only = "init,forward,stream";
-    s.program.raw = s.program.stream = true;
+    s.program.stream = generator_streams(t->model);
+    s.program.only = s.program.stream ? "init,stream" : "init,forward";
+    s.program.raw = true;
     Session *session = read_prompt(g) ? session_open(t->model, &s) : NULL;
     bool ok = session && tool_read_weights(t, session) &&
               (g->generator = generator_new(t->arena, session, g->tokens));
@@ -97,17 +102,13 @@ static bool run(Generate *g, const ProgramOptions *o) {
 
 int command_generate(Tool *t, const ProgramOptions *o) {
     const char *path = t->args->out && strcmp(t->args->out, "-") ? t->args->out : NULL;
-    Generate g = {.t = t, .out = stdout};
+    Text text = {0};
+    Generate g = {.t = t, .file = path ? &text : NULL};
     SampleOptions sample;
     if (!sample_options(t, &sample))
         return tool_usage(t);
-    if (!tool_model(t, false, 1))
-        return tool_end(t, false);
-    if (path && !(g.out = fopen(path, "wb")))
-        return tool_end(t, diag_system(diag_nowhere(t->diag), "cannot write '%s': %s", path,
-                                       strerror(errno)));
-    bool ok = run(&g, o);
-    if (path && fclose(g.out) && ok)
-        ok = diag_system(diag_nowhere(t->diag), "cannot write '%s': %s", path, strerror(errno));
+    bool ok = tool_model(t, false, 1) && run(&g, o) &&
+              (!path || file_write(diag_nowhere(t->diag), path, text.n ? text.s : "", text.n));
+    text_free(&text);
     return tool_end(t, ok);
 }

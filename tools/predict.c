@@ -13,7 +13,7 @@ static bool load(Tool *t, Vocabs *vocab, Dataset *set) {
         return dataset_load(t->arena, m, &files, NULL, false, vocab, set);
     }
     const DataFiles *test = &m->set.data.test;
-    if (dataset_given(test))
+    if (data_given(test))
         return dataset_load(t->arena, m, test, "test", false, vocab, set);
     return diag_error((Loc){m->source, 0, 0}, "the model names no test data: -d FILE");
 }
@@ -39,6 +39,15 @@ static bool run(Tool *t, const ProgramOptions *o) {
     return ok;
 }
 
+static bool options_fit(const Args *a) {
+    bool writes = a->prompt || a->tokens >= 0 || a->temperature >= 0 || a->top_k >= 0 || a->top_p >= 0;
+    if (a->generate && a->data.n)
+        return usage_error("predict: --generate reads no data: leave out -d");
+    return a->generate || !writes ||
+           usage_error("predict: --prompt, --tokens, --temperature, --top-k and --top-p are for "
+                       "--generate");
+}
+
 int command_predict(const Args *args) {
     enum { BATCH = 64 };
     Tool *t = tool_new(args);
@@ -49,7 +58,7 @@ int command_predict(const Args *args) {
                                      : "predict: weights are missing: -w FILE, or give a RUN");
         return tool_usage(t);
     }
-    if (!tool_options(t, &o) || !tool_seed(t, &seed))
+    if (!options_fit(args) || !tool_options(t, &o) || !tool_seed(t, &seed))
         return tool_usage(t);
     if (args->generate)
         return command_generate(t, &o);

@@ -116,6 +116,12 @@ Program *tool_program(Tool *t, ProgramOptions *o) {
     return program_build(t->arena, t->model, o);
 }
 
+bool tool_streams(Tool *t) {
+    ProgramOptions o = {.stream = true, .only = "stream"};
+    int n;
+    return !t->model->set.deploy.stream || program_graphs(t->arena, t->model, &o, &n);
+}
+
 const char *tool_weights(const Tool *t) {
     if (t->args->weights)
         return t->args->weights;

@@ -39,6 +39,8 @@ bool tool_model(Tool *t, bool training, int64_t batch);
 bool tool_options(Tool *t, ProgramOptions *o);
 Program *tool_program(Tool *t,
                       ProgramOptions *o); /* after tool_options; NULL: reported */
+/* Can the stream be made that the model's file asks for? False: reported. */
+bool tool_streams(Tool *t);
 /* The file that -w gives, or that of the run; NULL: none. */
 const char *tool_weights(const Tool *t);
 bool tool_read_weights(Tool *t, Session *s);   /* that file, with --rename */

@@ -66,6 +66,8 @@ static TrainStatus run(Tool *t, const ProgramOptions *o) {
     TrainResult result = {0};
     Data data;
     Vocabs vocab = {NULL, NULL};
+    if (!tool_streams(t))              /* better said before than after training */
+        return TRAIN_FAILED;
     if (a->resume && !data_read_vocabs(t->arena, t->model, train.run, &vocab))
         return TRAIN_FAILED;
     if (!data_open(t->arena, t->model, &vocab, &data))

@@ -50,7 +50,9 @@ static bool make_folders(Arena *a, Loc loc, const char *path) {
 
 /* Paths of data that start at the model's file become absolute: the file moves. */
 static void absolute(Arena *a, const Model *m, const char *folder, Tree *t) {
-    static const char *const keys[] = {"csv", "images", "labels", "text", "tagged"};
+#define KEY(name) #name,
+    static const char *const keys[] = {DATA_FILES(KEY)};
+#undef KEY
     for (size_t i = 0; i < COUNT(keys); i++) {
         Tree *path = tree_find(t, keys[i]);
         if (path && path->kind == TREE_SCALAR && !tree_null(path) && path->text[0] != '/')

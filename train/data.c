@@ -94,7 +94,7 @@ static bool split(Arena *a, const Model *m, Data *d) {
 
 static bool load(Arena *a, const Model *m, const DataFiles *f, const char *section, Data *d,
                  Dataset *set, Examples *out) {
-    if (!dataset_given(f))
+    if (!data_given(f))
         return true;
     bool ok = dataset_load(a, m, f, section, true, &d->vocab, set);
     *out = ok ? examples_all(set) : (Examples){.n = 0};
@@ -106,7 +106,7 @@ bool data_open(Arena *a, const Model *m, const Vocabs *vocab, Data *out) {
     *out = (Data){.train.n = 0};
     if (vocab)
         out->vocab = *vocab;
-    if (!dataset_given(&m->set.data.train))
+    if (!data_given(&m->set.data.train))
         return diag_error(data ? data->loc : (Loc){m->source, 0, 0},
                           "data.train: no examples to train on");
     if (!load(a, m, &m->set.data.train, "train", out, &out->file[0], &out->train))

@@ -156,13 +156,11 @@ bool dataset_measure(const Model *m, Dataset *out) {
     Vocabs vocab = {NULL, NULL};
     Load l = {.arena = a, .m = m, .section = "train", .labelled = true, .measure = true,
               .vocab = &vocab, .set = out};
-    bool ok = dataset_given(&m->set.data.train) && load(&l, &m->set.data.train);
+    bool ok = data_given(&m->set.data.train) && load(&l, &m->set.data.train);
     arena_free(a);
     out->field = NULL;
     return ok;
 }
-
-bool dataset_given(const DataFiles *f) { return f->csv || f->images || f->text || f->tagged; }
 
 DataFiles dataset_files(const Model *m, const char *path) {
     static const char *const tables[] = {".csv", ".tsv", ".txt"};

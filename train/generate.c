@@ -25,10 +25,10 @@ static bool no_language_model(const Session *s, const char *why) {
                       "token: %s", why);
 }
 
-static bool fits(const Session *s, const Vocab *tokens) {
-    const Model *m = s->model;
-    const Type *in = &m->input.item[0].type, *out = &m->output.item[0].type;
-    if (m->input.n != 1 || m->output.n != 1)
+static bool fits(const Session *s, int entry, const Vocab *tokens) {
+    const Entry *e = &s->program->entry[entry];
+    const Type *in = &s->program->input.slot[e->in[0]].type, *out = &e->out[0].type;
+    if (e->nin != 1 || e->nout != 1)
         return no_language_model(s, "it has several inputs or outputs");
     if (in->rank != 2 || dtype_info[in->dtype].is_float)
         return no_language_model(s, "its input is no row of whole numbers");
@@ -48,13 +48,14 @@ static int64_t stream_limit(const Program *p) {
     return position ? position->hi : 0;
 }
 
+bool generator_streams(const Model *m) { return m->set.deploy.stream && m->set.deploy.chunk == 1; }
+
 Generator *generator_new(Arena *a, Session *s, const Vocab *tokens) {
-    const Model *m = s->model;
-    if (!fits(s, tokens))
-        return NULL;
-    const Type *in = &m->input.item[0].type, *out = &m->output.item[0].type;
-    bool stream = program_entry(s->program, "stream") >= 0 && m->set.deploy.chunk == 1;
+    bool stream = generator_streams(s->model);
     int entry = session_entry(s, stream ? "stream" : "forward");
+    if (!fits(s, entry, tokens))
+        return NULL;
+    const Type *in = &s->model->input.item[0].type, *out = &s->program->entry[entry].out[0].type;
     Generator *g = NEW(a, 1, Generator);
     *g = (Generator){.s = s, .entry = entry, .stream = stream,
                      .limit = stream ? stream_limit(s->program) : 0,

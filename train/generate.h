@@ -6,9 +6,10 @@
 #include "train/vocab.h"
 
 typedef struct Generator Generator;
-/* The session has the entry forward, and stream where the model does, with outputs before
- * `as`. NULL: the model is none of
- * the next token, reported. */
+/* Does the model need the entry stream for it, or forward? */
+bool generator_streams(const Model *m);
+/* The session has that entry, with outputs before `as`. NULL: the model is none of the next
+ * token, reported. */
 Generator *generator_new(Arena *a, Session *s, const Vocab *tokens);
 /* The scores of what follows the tokens fed so far, this one the last; one for each of the
  * vocabulary. NULL: reported. */

@@ -23,16 +23,19 @@ static int32_t number_add(Arena *a, Vocab *v, int64_t **count, const char *s, si
     return id;
 }
 
+/* Files that the model names have tags, those that are to be told have none. */
+static bool has_tags(const Load *l) { return l->section != NULL; }
+
 /* A word, and its tag behind the last slash. */
 static bool read_word(Load *l, const Source *src, Sentences *s, const char *at, size_t n) {
     size_t cut = n;
-    while (l->labelled && cut && at[cut - 1] != '/')
+    while (has_tags(l) && cut && at[cut - 1] != '/')
         cut--;
-    if (l->labelled && (cut < 2 || cut == n))
+    if (has_tags(l) && (cut < 2 || cut == n))
         return diag_error(text_place(src, (size_t)(at - src->text)),
                           "got '%.*s', expected a word, a slash and its tag",
                           (int)(n < 40 ? n : 40), at);
-    size_t nword = l->labelled ? cut - 1 : n;
+    size_t nword = has_tags(l) ? cut - 1 : n;
     char *word = arena_alloc(l->temp, nword + 1);
     memcpy(word, at, nword);
     for (size_t i = 0; l->m->set.data.lower && i < nword; i++)

@@ -32,9 +32,13 @@ static bool settle(Model *m, Stream *s) {
 }
 
 Graph *stream_graph(Model *m, bool raw, Stream *s) {
-    ModelGraph *g = settle(m, s) ? model_stretched(m, "forward", s->time) : NULL;
-    if (!g)
+    if (!settle(m, s))
         return NULL;
+    ModelGraph *g = model_stretched(m, "forward", s->time);
+    if (!g) {
+        diag_note(s->loc, "deploy.stream makes it %lld steps", (long long)s->time);
+        return NULL;
+    }
     for (int i = 0; i < m->output.n; i++)
         graph_result(g->graph, TO_OUTPUT, m->output.item[i].name,
                      raw ? g->raw[i] : g->output[i]);

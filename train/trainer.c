@@ -21,7 +21,7 @@ typedef struct {
     Schedule schedule;
     int64_t total, epoch_steps, round; /* steps in all, in a whole epoch, between records */
     int64_t shuffled;                  /* the epoch that `order` is of, -1: none */
-    int64_t *order;                    /* of the examples in this epoch */
+    int64_t *order;                    /* of the examples in this epoch; NULL: as they are */
     int step;                          /* the entry */
     int nmetric;
     void **in, **out_of;
@@ -72,7 +72,8 @@ static void prepare(Trainer *t) {
     t->epoch_steps = schedule_epoch(t->set, n);
     t->round = schedule_round(t->set, n);
     t->shuffled = -1;
-    t->order = NEW(t->arena, n, int64_t);
+    if (t->set->data.shuffle)
+        t->order = NEW(t->arena, n, int64_t);
     t->in = examples_buffers(t->arena, t->data->train.set, t->set->train.batch);
     t->out_of = session_outputs(t->arena, t->s, t->step);
     t->state = (TrainState){.seed = t->set->train.seed, .batch = t->set->train.batch,
@@ -145,14 +146,14 @@ static TrainStatus run_step(Trainer *t) {
     int64_t from = s->at * s->batch, left = s->examples - from;
     int64_t n = left < s->batch ? left : s->batch;
     float lr = schedule_lr(&t->schedule, (uint32_t)s->step);
-    if (t->shuffled != s->epoch)
+    if (t->order && t->shuffled != s->epoch)
         examples_shuffle(t->order, s->examples, (uint64_t)s->seed, s->epoch);
     t->shuffled = s->epoch;
     session_random(t->s, (uint64_t)s->seed, (uint32_t)s->step);
     session_rate(t->s, lr);
     t->lr = (double)lr;
-    examples_copy(&t->data->train, t->set->data.shuffle ? t->order : NULL, from, n,
-                  t->data->train.set->nfield, t->in);
+    examples_copy(&t->data->train, t->order, from, n, t->data->train.set->nfield,
+                  t->in);
     if (!session_run(t->s, t->step, n, (const void *const *)t->in, t->out_of))
         return TRAIN_FAILED;
     double weight = examples_weight(t->data->train.set, n, t->in);

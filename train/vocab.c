@@ -189,8 +189,8 @@ Vocab *vocab_read(Arena *a, Loc loc, const char *path) {
     char *text = file_read(a, loc, path, LARGEST, &size);
     Vocab *v = text ? vocab_new(a) : NULL;
     const Source *src = text ? diag_source(loc.src->diag, path, NULL, 0) : NULL;
-    for (char *at = text, *end; v && *at; at = end + 1) {
-        end = strchr(at, '\n');
+    for (char *at = text, *end; v && at < text + size; at = end + 1) {
+        end = memchr(at, '\n', (size_t)(text + size - at));
         int64_t n = end ? unescape(at, (size_t)(end - at)) : -1;
         int known = v->n;
         if (n <= 0 || vocab_add(v, at, (size_t)n) != known) {
@@ -199,5 +199,7 @@ Vocab *vocab_read(Arena *a, Loc loc, const char *path) {
             return NULL;
         }
     }
-    return v;
+    if (v && !v->n)
+        diag_error((Loc){src, 0, 0}, "there are no tokens in it");
+    return v && v->n ? v : NULL;
 }

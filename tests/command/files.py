@@ -84,6 +84,18 @@ write("latin.txt", b"caf\xe9\n" * 20)
 write("tagged.txt", "the/at dog/nn runs/vb\nthe/at dog/nn\n" * 10)
 write("untagged.txt", "the/at dog\n")
 write("plain.txt", "the dog\n")
+write("words.txt", "the dog runs\nthe dog\n" * 10)
+write("zero.txt", b"to be \0 not\n" * 20)
+write("cell.yaml", """kiln: 1
+model:
+  inputs: {x: [6, 3]}
+  layers:
+    - repeat:
+        times: 2
+        layers:
+          - linear: {units: 3, name: fc}
+          - scan: {state: {h: 4}, layers: [concat: {from: [fc, h]}, linear: 4]}
+""")
 write("tiny.yaml", MODEL % "0.01")
 write("diverges.yaml", (MODEL % "0.01").replace("adam: {lr: 0.01}", "sgd: {lr: 1e30}"))
 write("tiny.csv", ROWS)

@@ -113,7 +113,13 @@ static void learn(int nset, const char *const *set) {
     folder_close(f);
 }
 
-static void learnt(void) { learn(0, NULL); }
+static void learnt(void) {
+    const char *const as[] = {"model.outputs={next: {as: {pad: [0, 9000]}}}",
+                              "model.outputs={next: {as: {argmax: {axis: -1}}}}"};
+    learn(0, NULL);
+    learn(1, as);                      /* scores are those before `as` */
+    learn(1, as + 1);
+}
 
 /* By the stream, without an end, and with one that is passed several times. */
 static void streamed(void) {
