@@ -9,8 +9,7 @@
 typedef enum {
     LOOP_FREE,                         /* iterations are independent of each other */
     LOOP_SERIAL,                       /* in order: reductions, scatters, chunks */
-    LOOP_PARALLEL,                     /* outermost only: parts may run side by side */
-    LOOP_UNROLL                        /* constant trip; expanded before emission */
+    LOOP_PARALLEL                      /* outermost only: parts may run side by side */
 } LoopKind;
 
 typedef enum {
@@ -61,7 +60,6 @@ typedef struct Kernel {
     Stmt *body;
     bool parallel;                     /* body has a LOOP_PARALLEL outermost loop */
     double work;                       /* scalar operations at the batch's bound */
-    double bytes;                      /* read and written at least once */
     const Origin *origin;
     uint64_t hash;                     /* of everything but the name */
 } Kernel;

@@ -1,9 +1,9 @@
 /* Text of kernels and programs; loop_read.c reads kernels back.
  *
- *   kernel "k0" work 7840 bytes 900 {
+ *   kernel "k0" work 7840 {
  *     arg %0 f32[784] in restrict "x"
  *     local %1 f32[64] "tile"
- *     for i0 = 0 to n step 4 parallel {       kinds: free, serial, parallel, unroll
+ *     for i0 = 0 to n step 4 parallel {       kinds: free, serial, parallel
  *       let v0 = splat(8, 0:f32)
  *       set v0 = (v0 + %0[4*i0; 8, 1, 8])     [address; lanes, step, active lanes]
  *       if i0-3 >= 0 {
@@ -19,7 +19,7 @@
 
 const char *const loop_kind_name[] = {
     [LOOP_FREE] = "free", [LOOP_SERIAL] = "serial",
-    [LOOP_PARALLEL] = "parallel", [LOOP_UNROLL] = "unroll",
+    [LOOP_PARALLEL] = "parallel",
 };
 
 static void print_quoted(Text *out, const char *s) {
@@ -180,8 +180,7 @@ void loop_print(Text *out, const Kernel *k) {
     char buf[40];
     text_printf(out, "kernel ");
     print_quoted(out, k->name ? k->name : "");
-    text_printf(out, " work %s", num_double(buf, k->work));
-    text_printf(out, " bytes %s {\n", num_double(buf, k->bytes));
+    text_printf(out, " work %s {\n", num_double(buf, k->work));
     for (int i = 0; i < k->nbuf; i++)
         print_buf(out, &k->buf[i], i);
     print_body(out, k->body, 0);

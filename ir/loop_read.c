@@ -155,12 +155,12 @@ static Stmt *read_for(Reader *r) {
         hi = parse_ix(ps);
     if (parse_is(ps, "step") && parse_int(ps, &step) && step < 1)
         parse_fail(ps, "step must be positive");
-    for (LoopKind kind = LOOP_FREE; kind <= LOOP_UNROLL && !ps->failed; kind++)
+    for (LoopKind kind = LOOP_FREE; kind <= LOOP_PARALLEL && !ps->failed; kind++)
         if (parse_is(ps, loop_kind_name[kind])) {
             r->k->parallel |= kind == LOOP_PARALLEL;
             return stmt_for(ps->arena, id, kind, lo, hi, step, read_body(r));
         }
-    parse_fail(ps, "expected free, serial, parallel or unroll");
+    parse_fail(ps, "expected free, serial or parallel");
     return NULL;
 }
 
@@ -262,8 +262,6 @@ static void read_head(Reader *r) {
         r->k->name = read_quoted(r);
     if (parse_is(ps, "work"))
         read_number(r, &r->k->work);
-    if (parse_is(ps, "bytes"))
-        read_number(r, &r->k->bytes);
     parse_need(ps, "{");
     while (!ps->failed) {
         if (parse_is(ps, "arg "))

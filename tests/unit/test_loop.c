@@ -40,7 +40,7 @@ static void test_round_trip(void) {
 
 static void test_text(void) {
     static const char text[] =
-        "kernel \"k0\" work 1.5 bytes 24 {\n"
+        "kernel \"k0\" work 1.5 {\n"
         "  arg %0 f32[64] in restrict \"x\"\n"
         "  arg %1 f32[64] in out\n"
         "  local %2 i32[4]\n"
@@ -256,7 +256,7 @@ static void test_program(void) {
               "    k0(input.0+0, output.0+0)\n"
               "  }\n"
               "}\n"
-              "kernel \"k0\" work 0 bytes 0 {\n"
+              "kernel \"k0\" work 0 {\n"
               "  arg %0 f32[4] in\n"
               "  arg %1 f32[4] out\n"
               "}\n");
