@@ -22,22 +22,19 @@ int main(int argc, char **argv) {
     unsigned char image[SIZE];
     float digit[CLASSES];
     int n = 0, right = 0, label;
-    mnist_cnn_ctx ctx = {0};
-    ctx.arena = arena;
+    mnist_cnn_ctx ctx = {.arena = arena};
     if (argc != 3 || mnist_cnn_init(&ctx, 0) != 0)
         return 2;
     FILE *images = open_idx(argv[1], 16), *labels = open_idx(argv[2], 8);
-    while (fread(image, SIZE, 1, images) == 1 && (label = getc(labels)) != EOF) {
+    for (; fread(image, SIZE, 1, images) == 1 && (label = getc(labels)) != EOF; n++) {
         int best = 0;
         if (mnist_cnn_forward(&ctx, 1, image, digit) != 0)
             return 3;
         for (int k = 1; k < CLASSES; k++)
             best = digit[k] > digit[best] ? k : best;
         right += best == label;
-        n++;
     }
-    printf("%d of %d images right, %.2f%%\n", right, n, 100.0 * right / n);
-    printf("weights %d bytes, arena %zu bytes\n",
-           MNIST_CNN_PARAMS_BYTES + MNIST_CNN_STATE_BYTES, sizeof arena);
+    printf("%d of %d images right, %.2f%%\nweights %d bytes, arena %zu bytes\n", right, n,
+           100.0 * right / n, MNIST_CNN_PARAMS_BYTES + MNIST_CNN_STATE_BYTES, sizeof arena);
     return 0;
 }
