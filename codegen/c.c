@@ -152,7 +152,8 @@ void emit_c_source(Text *out, const Program *p, const EmitC *o) {
     if (c_streams(p))
         c_stream(&e);
     if (o->lr)
-        text_printf(&body, "float %s_lr(uint32_t step) {\n%s}\n\n", e.prefix, o->lr);
+        text_printf(&body, "float %s_lr(int64_t step, int64_t epoch_steps) {\n%s}\n\n",
+                    e.prefix, o->lr);
     c_tables(&e);
     e.out = out;
     text_printf(out, "/* %s: made by Kiln. Yours under any licence (0BSD). */\n",

@@ -8,8 +8,8 @@ typedef struct {
     const char *prefix;                /* C identifier; NULL = mapped from program->name */
     const void *weights;               /* program->param block to embed, or NULL */
     const void *state;                 /* program->state block to embed, or NULL */
-    const char *lr;                    /* body of float <prefix>_lr(uint32_t step), the
-                                          learning rate of a step; NULL: no such function */
+    const char *lr;                    /* body of float <prefix>_lr(int64_t step,
+                                          int64_t epoch_steps); NULL: no such function */
 } EmitC;
 
 void emit_c_header(Text *out, const Program *p, const EmitC *o);

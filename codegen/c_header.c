@@ -173,8 +173,9 @@ void c_header(Emit *e) {
     context(e);
     init(e);
     if (e->o->lr)
-        text_printf(e->out, "/* The model's learning rate at step 0, 1 ...: set ctx->lr to it. */\n"
-                    "float %s_lr(uint32_t step);\n\n", e->prefix);
+        text_printf(e->out, "/* The model's learning rate at step 0, 1 ...: set ctx->lr to it. What the model\n"
+                    " * counts in epochs is as long as epoch_steps says: the steps of one epoch. */\n"
+                    "float %s_lr(int64_t step, int64_t epoch_steps);\n\n", e->prefix);
     prototypes(e);
     if (c_streams(p))
         c_stream_header(e);

@@ -1,11 +1,9 @@
 /* kiln compile: a network as a header, a source, and weights. */
 #include <string.h>
-#include <unistd.h>
 
 #include "codegen/c.h"
 #include "runtime/krt.h"
 #include "tools/tool.h"
-#include "train/data.h"
 #include "train/schedule.h"
 
 typedef struct {
@@ -29,37 +27,6 @@ static bool find_prefix(Compile *c) {
            usage_error("--prefix: '%s' is no identifier that C and C++ leave free; "
                        "'%s' would be",
                        given, c->prefix);
-}
-
-/* --- the learning rate --- */
-
-static bool all_there(const Tool *t, const DataFiles *f) {
-#define PATH(name) f->name,
-    const char *const files[] = {DATA_FILES(PATH)};
-#undef PATH
-    bool any = false;
-    for (size_t i = 0; i < COUNT(files); i++) {
-        any |= files[i] != NULL;
-        if (files[i] && access(dataset_path(t->arena, t->model, files[i]), R_OK))
-            return false;
-    }
-    return any;
-}
-
-/* The schedule as C; it may depend on how many examples there are. */
-static void find_rate(Compile *c) {
-    const Model *m = c->tool->model;
-    Schedule s;
-    bool known = schedule_make(&m->set, 0, &s);
-    if (!known && all_there(c->tool, &m->set.data.train))
-        known = schedule_make(&m->set, data_count(m), &s);
-    if (known)
-        schedule_c(&c->lr, &s);
-    else
-        diag_warn((Loc){m->source, 0, 0},
-                  "no function %s_lr: the schedule depends on the number "
-                  "of examples, and the data is not there; give train.steps",
-                  c->prefix);
 }
 
 /* --- weights --- */
@@ -120,7 +87,7 @@ static bool emit(Compile *c) {
 
 static bool build(Compile *c, ProgramOptions *o) {
     if (o->training)
-        find_rate(c);
+        schedule_c(&c->lr, &c->tool->model->set);
     if (tool_weights(c->tool)) {
         if (!o->training)
             o->only = "forward,sample,stream"; /* nothing is left to be drawn by lot */

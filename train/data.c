@@ -43,15 +43,6 @@ static void cut(const Part *part, const Dataset *set, Examples *train, Examples 
     }
 }
 
-int64_t data_count(const Model *m) {
-    Dataset set;
-    Examples train, valid;
-    if (!dataset_measure(m, &set))
-        return 0;
-    cut(&m->set.data.part, &set, &train, &valid);
-    return train.n;
-}
-
 static bool empty_part(Loc loc, const Part *part, const Dataset *set, const Examples *train) {
     const char *left = train->n ? "none to validate on" : "none to train on";
     double percent = part->size * 100;

@@ -21,7 +21,6 @@ typedef struct Data {
  * training seed, or holds the last rows. No row belongs to both parts. A vocabulary that
  * is not given is made from the training files. */
 bool data_open(Arena *a, const Model *m, const Vocabs *vocab, Data *out);
-int64_t data_count(const Model *m);    /* examples to train on, quickly; 0 after an error */
 Examples examples_all(const Dataset *set);             /* for judging or predicting */
 int64_t examples_row(const Examples *e, int64_t k);    /* where example k begins */
 /* The vocabularies of a training run's folder: tokens.txt, tags.txt, as far as its model

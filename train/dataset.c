@@ -151,17 +151,6 @@ bool dataset_load(Arena *a, const Model *m, const DataFiles *f, const char *sect
     return load(&l, f);
 }
 
-bool dataset_measure(const Model *m, Dataset *out) {
-    Arena *a = arena_new();
-    Vocabs vocab = {NULL, NULL};
-    Load l = {.arena = a, .m = m, .section = "train", .labelled = true, .measure = true,
-              .vocab = &vocab, .set = out};
-    bool ok = data_given(&m->set.data.train) && load(&l, &m->set.data.train);
-    arena_free(a);
-    out->field = NULL;
-    return ok;
-}
-
 DataFiles dataset_files(const Model *m, const char *path) {
     static const char *const tables[] = {".csv", ".tsv", ".txt"};
     const DataFiles *train = &m->set.data.train;

@@ -32,8 +32,6 @@ bool dataset_load(Arena *a, const Model *m, const DataFiles *f, const char *sect
 /* Of one path: of the kind that the model trains on, if that is no table of numbers; else a
  * CSV if it is named so (.csv, .tsv, .txt, also with .gz), else images. */
 DataFiles dataset_files(const Model *m, const char *path);
-/* Rows, span and strides of the training examples, quickly. */
-bool dataset_measure(const Model *m, Dataset *out);
 /* The path that stands in the model's file, from the working directory on. */
 const char *dataset_path(Arena *a, const Model *m, const char *path);
 

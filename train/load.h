@@ -10,7 +10,6 @@ typedef struct {
     const Model *m;
     const char *section;               /* "train"; NULL: the paths stand nowhere */
     bool labelled;
-    bool measure;                      /* rows are counted, no field is filled */
     Vocabs *vocab;
     Dataset *set;
     Csv csv;                           /* of a CSV: rows know their lines */

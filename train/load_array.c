@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "frontend/gzip.h"
 #include "frontend/idx.h"
 #include "frontend/npy.h"
 
@@ -57,31 +56,8 @@ static bool load_array(Load *l, const char *key, const char *given, Field *f) {
     return ok;
 }
 
-/* The second word of an IDX file is how many there are. */
-static bool measure(Load *l, const char *given) {
-    enum { HEAD = 8 };
-    const char *path = load_path(l, given);
-    Loc loc = load_key(l, "images");
-    size_t size, got;
-    const unsigned char *b =
-        (unsigned char *)file_read(l->temp, loc, path, TENSOR_FILE_MAX, &size);
-    if (b && gzip_is(b, size)) {
-        b = gzip_expand(l->temp, tensor_file(loc, path), b, size, HEAD, &got);
-        size = got;
-    }
-    if (!b)
-        return false;
-    if (size < HEAD)
-        return diag_error(tensor_file(loc, path),
-                          "not an IDX file: it ends within its header");
-    l->set->rows = (int64_t)b[4] << 24 | b[5] << 16 | b[6] << 8 | b[7];
-    return true;
-}
-
 bool load_arrays(Load *l, const DataFiles *f) {
     Field *x, *label;
-    if (l->measure && !is_npy(f->images))
-        return measure(l, f->images);
     if (!load_pair(l, "images", "images and labels", &x, &label))
         return false;
     if (label && !f->labels)

@@ -103,7 +103,7 @@ static bool put_examples(Load *l, const int *column, int ninput, int n) {
     Dataset *s = l->set;
     bool ok = columns_suffice(l, 0, s->ninput, ninput) &&
               columns_suffice(l, s->ninput, s->nfield, n - ninput);
-    for (int i = 0; ok && !l->measure && i < s->nfield; i++) {
+    for (int i = 0; ok && i < s->nfield; i++) {
         ok = put_rows(l, &s->field[i], s->field[i].count, column);
         column += s->field[i].count;
     }
@@ -145,8 +145,6 @@ static bool put_windows(Load *l, const int *column, int ninput, int n) {
         return diag_error((Loc){l->csv.src, 0, 0}, "got %lld rows, expected %lld or more: a "
                           "window is %lld and the %lld behind them", (long long)s->rows,
                           (long long)s->span, (long long)past, (long long)(s->span - past));
-    if (l->measure)
-        return true;
     if (!put_rows(l, x, ninput, column))
         return false;
     if (label && !put_rows(l, label, n - ninput, column + ninput))

@@ -176,8 +176,6 @@ bool load_tagged(Load *l, const DataFiles *f) {
     if (!src || !find_fields(l, &lengths, &label) || !read_sentences(l, src, &s))
         return false;
     l->set->rows = count_rows(&s, l->set->field->count);
-    if (l->measure)
-        return true;
     make_vocabs(l, &s);
     if (!suffices(l, l->set->field, src, l->vocab->tokens->n) ||
         (label && (!suffices(l, label, src, l->vocab->tags->n) || !tags_known(l, src, &s))))

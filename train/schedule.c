@@ -10,8 +10,8 @@
 
 /* What stands around each row, in the functions here and in the text of schedule_c. */
 #define BEFORE \
-    double rate = base, t = 1.0, at = step; \
-    uint32_t turns = (uint32_t)(at / every); \
+    double rate = base, t = 1.0, at = (double)step; \
+    int64_t turns = (int64_t)(at / (every < 1.0 ? 1.0 : every)); \
     if (at < warmup) { \
         return (float)(base * (at + 1.0) / warmup); \
     } \
@@ -25,7 +25,7 @@
 
 #define SCHEDULE(name, ...) \
     static float run_##name(double base, double low, double gamma, double warmup, \
-                            double every, double total, uint32_t step) { \
+                            double every, double total, int64_t step) { \
         BEFORE __VA_ARGS__ AFTER \
     }
 #include "train/schedules.def"
@@ -33,12 +33,19 @@
 static const struct {
     const char *name;
     float (*run)(double base, double low, double gamma, double warmup, double every,
-                 double total, uint32_t step);
+                 double total, int64_t step);
     const char *text;
 } rows[] = {
 #define SCHEDULE(name, ...) {#name, run_##name, #__VA_ARGS__},
 #include "train/schedules.def"
 };
+
+static int find_row(const char *name) {
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (!strcmp(rows[i].name, name))
+            return (int)i;
+    bug("schedule '%s'", name);
+}
 
 int64_t schedule_epoch(const Settings *s, int64_t examples) {
     return (examples + s->train.batch - 1) / s->train.batch;
@@ -48,13 +55,12 @@ int64_t schedule_total(const Settings *s, int64_t examples) {
     return s->train.steps ? s->train.steps : s->train.epochs * schedule_epoch(s, examples);
 }
 
+/* Whole steps; schedule_c writes the same sum. */
 static double span_steps(Span span, int64_t epoch, int64_t total) {
-    switch (span.unit) {
-    case UNIT_STEPS: return rint(span.n);
-    case UNIT_EPOCHS: return rint(span.n * (double)epoch);
-    case UNIT_PART: return rint(span.n * (double)total);
-    }
-    bug("span in unit %d", (int)span.unit);
+    const double of[] = {[UNIT_STEPS] = 1, [UNIT_EPOCHS] = (double)epoch,
+                         [UNIT_PART] = (double)total};
+    double steps = span.n * of[span.unit];
+    return (double)(int64_t)(steps + 0.5);
 }
 
 int64_t schedule_round(const Settings *s, int64_t examples) {
@@ -65,30 +71,16 @@ int64_t schedule_round(const Settings *s, int64_t examples) {
     return (int64_t)fmax(span_steps(span, epoch, total), 1);
 }
 
-static bool span_known(Span span, bool total) {
-    return span.unit == UNIT_STEPS || span.n == 0 || (span.unit == UNIT_PART && total);
-}
-
-bool schedule_make(const Settings *s, int64_t examples, Schedule *out) {
+Schedule schedule_make(const Settings *s, int64_t examples) {
     int64_t epoch = schedule_epoch(s, examples), total = schedule_total(s, examples);
-    *out = (Schedule){.row = -1, .base = s->train.lr, .low = s->train.floor,
-                      .gamma = s->train.gamma};
-    for (size_t i = 0; i < COUNT(rows); i++)
-        if (!strcmp(rows[i].name, s->train.schedule))
-            out->row = (int)i;
-    if (out->row < 0)
-        bug("schedule '%s'", s->train.schedule);
-    bool ends = strcmp(s->train.schedule, "constant") && strcmp(s->train.schedule, "step");
-    if (!examples && ((ends && !total) || !span_known(s->train.warmup, total > 0) ||
-                      !span_known(s->train.every, total > 0)))
-        return false;
-    out->total = (double)total;
-    out->warmup = span_steps(s->train.warmup, epoch, total);
-    out->every = fmax(span_steps(s->train.every, epoch, total), 1);
-    return true;
+    return (Schedule){.row = find_row(s->train.schedule), .base = s->train.lr,
+                      .low = s->train.floor, .gamma = s->train.gamma,
+                      .warmup = span_steps(s->train.warmup, epoch, total),
+                      .every = span_steps(s->train.every, epoch, total),
+                      .total = (double)total};
 }
 
-float schedule_lr(const Schedule *s, uint32_t step) {
+float schedule_lr(const Schedule *s, int64_t step) {
     return rows[s->row].run(s->base, s->low, s->gamma, s->warmup, s->every, s->total, step);
 }
 
@@ -122,14 +114,34 @@ static void constant(Text *out, const char *name, double value) {
     text_printf(out, "    const double %s = %s;\n", name, num_double(buf, value));
 }
 
-void schedule_c(Text *out, const Schedule *s) {
-    constant(out, "base", s->base);
-    constant(out, "low", s->low);
-    constant(out, "gamma", s->gamma);
-    constant(out, "warmup", s->warmup);
-    constant(out, "every", s->every);
-    constant(out, "total", s->total);
+static void span(Text *out, const char *name, Span span) {
+    static const char *const of[] = {[UNIT_STEPS] = "", [UNIT_EPOCHS] = " * epoch",
+                                     [UNIT_PART] = " * total"};
+    char buf[40];
+    text_printf(out, "    const double %s_steps = %s%s;\n", name, num_double(buf, span.n),
+                of[span.unit]);
+    text_printf(out, "    const double %s = (double)(int64_t)(%s_steps + 0.5);\n", name, name);
+}
+
+/* Steps in all: given, or counted in epochs. */
+static void length(Text *out, const Settings *s) {
+    text_printf(out, "    const double epoch = (double)epoch_steps;\n");
+    if (s->train.steps)
+        text_printf(out, "    const double total = %lld.0;\n", (long long)s->train.steps);
+    else
+        text_printf(out, "    const double total = %lld.0 * epoch;\n",
+                    (long long)s->train.epochs);
+}
+
+void schedule_c(Text *out, const Settings *s) {
+    constant(out, "base", s->train.lr);
+    constant(out, "low", s->train.floor);
+    constant(out, "gamma", s->train.gamma);
+    length(out, s);
+    span(out, "warmup", s->train.warmup);
+    span(out, "every", s->train.every);
+    text_printf(out, "    (void)epoch;\n");
     lines(out, TEXT_OF(BEFORE));
-    lines(out, rows[s->row].text);
+    lines(out, rows[find_row(s->train.schedule)].text);
     lines(out, TEXT_OF(AFTER));
 }

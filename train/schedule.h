@@ -14,10 +14,10 @@ int64_t schedule_epoch(const Settings *s, int64_t examples);   /* steps in an ep
 /* Steps from one validation and record to the next. */
 int64_t schedule_round(const Settings *s, int64_t examples);
 int64_t schedule_total(const Settings *s, int64_t examples);   /* steps in all */
-/* False where the schedule depends on how many examples there are, and `examples` is 0. */
-bool schedule_make(const Settings *s, int64_t examples, Schedule *out);
-float schedule_lr(const Schedule *s, uint32_t step);   /* for step 0, 1 ... */
-/* The body of a C function `float f(uint32_t step)` that gives the same bits. */
-void schedule_c(Text *out, const Schedule *s);
+Schedule schedule_make(const Settings *s, int64_t examples);
+float schedule_lr(const Schedule *s, int64_t step);    /* for step 0, 1 ... */
+/* The body of a C function `float f(int64_t step, int64_t epoch_steps)` that gives the same
+ * bits; epoch_steps is schedule_epoch of the data it trains on. */
+void schedule_c(Text *out, const Settings *s);
 
 #endif

@@ -79,7 +79,7 @@ static void prepare(Trainer *t) {
     t->state = (TrainState){.seed = t->set->train.seed, .batch = t->set->train.batch,
                             .examples = n};
     t->progress = (Progress){.out = t->o->log, .terminal = t->o->terminal, .m = t->s->model};
-    schedule_make(t->set, n, &t->schedule);
+    t->schedule = schedule_make(t->set, n);
     if (t->nmetric > MAX_METRICS)
         bug("%d metrics", t->nmetric);
 }
@@ -145,7 +145,7 @@ static TrainStatus run_step(Trainer *t) {
     TrainState *s = &t->state;
     int64_t from = s->at * s->batch, left = s->examples - from;
     int64_t n = left < s->batch ? left : s->batch;
-    float lr = schedule_lr(&t->schedule, (uint32_t)s->step);
+    float lr = schedule_lr(&t->schedule, s->step);
     if (t->order && t->shuffled != s->epoch)
         examples_shuffle(t->order, s->examples, (uint64_t)s->seed, s->epoch);
     t->shuffled = s->epoch;

@@ -40,7 +40,7 @@ int main(int argc, char **argv) {
                 target[i][t] = text[at * CONTEXT + t + 1];
             }
         ctx.rng[2] = (uint32_t)step;
-        ctx.lr = chargpt_lr((uint32_t)step);
+        ctx.lr = chargpt_lr(step, (examples + BATCH - 1) / BATCH);
         if (chargpt_step(&ctx, n, tokens[0], target[0], &loss) != 0)
             return 3;
         printf("%.9g\n", (double)loss);

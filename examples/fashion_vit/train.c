@@ -33,7 +33,7 @@ int main(int argc, char **argv) {
         for (int i = 0; i < n; i++)
             target[i] = label[at + i];
         ctx.rng[2] = (uint32_t)step;
-        ctx.lr = fashion_vit_lr((uint32_t)step);
+        ctx.lr = fashion_vit_lr(step, (count + BATCH - 1) / BATCH);
         if (fashion_vit_step(&ctx, n, image[at], target, &loss, &accuracy) != 0)
             return 3;
         at += n;

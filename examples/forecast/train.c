@@ -36,7 +36,7 @@ int main(int argc, char **argv) {
             take(i, at + i);
         at += n;
         ctx.rng[2] = (uint32_t)step;
-        ctx.lr = forecast_lr((uint32_t)step);
+        ctx.lr = forecast_lr(step, (examples + BATCH - 1) / BATCH);
         if (forecast_step(&ctx, n, past[0], target[0], &loss, &mae) != 0)
             return 3;
         printf("%.9g\n", (double)loss);

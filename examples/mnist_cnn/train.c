@@ -29,6 +29,7 @@ int main(int argc, char **argv) {
     if (argc != 5 || mnist_cnn_init(&ctx, 0) != 0)
         return 2;
     int count = atoi(argv[3]), epochs = atoi(argv[4]);
+    int epoch_steps = (count + BATCH - 1) / BATCH;
     const unsigned char *images = read_idx(argv[1], 16, SIZE, (size_t)count);
     const unsigned char *labels = read_idx(argv[2], 8, 1, (size_t)count);
     uint32_t step = 0;
@@ -41,7 +42,7 @@ int main(int argc, char **argv) {
             for (int i = 0; i < n; i++)
                 target[i] = labels[at + i];
             ctx.rng[2] = step;
-            ctx.lr = mnist_cnn_lr(step);
+            ctx.lr = mnist_cnn_lr(step, epoch_steps);
             if (mnist_cnn_step(&ctx, n, images + (size_t)at * SIZE, target, &loss,
                                &accuracy) != 0)
                 return 3;

@@ -1,6 +1,6 @@
 /* Trains the tagger in plain C, sentences in the order of the file, and prints the loss of
  * each step.
- *   train tokens.txt tags.txt steps < sentences of word/tag, a line each
+ *   train tokens.txt tags.txt steps epoch-steps < sentences of word/tag, a line each
  * The first two are what a training by the command left in its folder, a token a line. */
 #include "tagger.h"
 
@@ -60,8 +60,8 @@ static int take(int at, int words, int tags) {
 
 int main(int argc, char **argv) {
     tagger_ctx ctx = {.params = params, .grads = grads, .state = state, .arena = arena};
-    int words = argc == 4 ? read_lines(argv[1], word) : 0;
-    int tags = argc == 4 ? read_lines(argv[2], tag) : 0, steps = argc == 4 ? atoi(argv[3]) : 0;
+    int words = argc == 5 ? read_lines(argv[1], word) : 0;
+    int tags = argc == 5 ? read_lines(argv[2], tag) : 0, steps = argc == 5 ? atoi(argv[3]) : 0;
     if (!words || !tags || tagger_init(&ctx, 0) != 0)
         return 2;
     for (int step = 0; step < steps; step++) {
@@ -72,7 +72,7 @@ int main(int argc, char **argv) {
         if (n == 0)
             break;
         ctx.rng[2] = (uint32_t)step;
-        ctx.lr = tagger_lr((uint32_t)step);
+        ctx.lr = tagger_lr(step, atoi(argv[4]));
         if (tagger_step(&ctx, n, number[0], count, target[0], &loss, &accuracy) != 0)
             return 3;
         printf("%.9g\n", (double)loss);

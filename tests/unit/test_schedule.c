@@ -5,7 +5,11 @@
 
 #include <math.h>
 
-enum { STEPS = 300 };                  /* beyond the end of all schedules here */
+enum {
+    EXAMPLES = 1600,
+    EPOCH_STEPS = 25,
+    STEPS = 300,                       /* beyond the end of all schedules here */
+};
 
 static Settings settings(const char *schedule) {
     Settings s = {0};
@@ -18,9 +22,8 @@ static Settings settings(const char *schedule) {
 }
 
 static Schedule make(const Settings *s) {
-    Schedule out;
-    CU_ASSERT_TRUE_FATAL(schedule_make(s, 1600, &out));    /* 25 steps an epoch */
-    return out;
+    CU_ASSERT_EQUAL(schedule_epoch(s, EXAMPLES), EPOCH_STEPS);
+    return schedule_make(s, EXAMPLES);
 }
 
 static bool near(float got, double expected) { return fabs((double)got - expected) < 1e-8; }
@@ -30,14 +33,13 @@ static void constant(void) {
     Schedule k = make(&s);
     CU_ASSERT_EQUAL(schedule_lr(&k, 0), 0.1f);
     CU_ASSERT_EQUAL(schedule_lr(&k, 100000), 0.1f);
-    CU_ASSERT_TRUE(schedule_make(&s, 0, &k));
 }
 
 static void warmup(void) {
     Settings s = settings("constant");
     s.train.warmup = (Span){10, UNIT_STEPS};
     Schedule k = make(&s);
-    for (uint32_t i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++)
         CU_ASSERT_TRUE(near(schedule_lr(&k, i), i < 10 ? 0.01 * (i + 1) : 0.1));
     s.train.warmup = (Span){2, UNIT_EPOCHS};
     k = make(&s);
@@ -45,10 +47,10 @@ static void warmup(void) {
     s.train.warmup = (Span){0.1, UNIT_PART};
     k = make(&s);
     CU_ASSERT_EQUAL(k.warmup, 25);
-    CU_ASSERT_FALSE(schedule_make(&s, 0, &k));
     s.train.steps = 1000;
-    CU_ASSERT_TRUE(schedule_make(&s, 0, &k));
-    CU_ASSERT_EQUAL(k.warmup, 100);
+    CU_ASSERT_EQUAL(make(&s).warmup, 100);
+    s.train.warmup = (Span){0.5, UNIT_EPOCHS};     /* 12.5 steps */
+    CU_ASSERT_EQUAL(make(&s).warmup, 13);
 }
 
 static void cosine(void) {
@@ -56,18 +58,17 @@ static void cosine(void) {
     s.train.floor = 0.01;
     s.train.warmup = (Span){50, UNIT_STEPS};
     Schedule k = make(&s);
-    for (uint32_t i = 50; i < STEPS; i++) {
+    for (int i = 50; i < STEPS; i++) {
         double t = i < 250 ? (i - 50) / 200.0 : 1;
         double expected = 0.01 + 0.09 * (1 + cos(3.141592653589793 * t)) / 2;
         CU_ASSERT_TRUE(near(schedule_lr(&k, i), expected));
     }
-    CU_ASSERT_FALSE(schedule_make(&s, 0, &k));
 }
 
 static void linear(void) {
     Settings s = settings("linear");
     Schedule k = make(&s);
-    for (uint32_t i = 0; i < STEPS; i++)
+    for (int i = 0; i < STEPS; i++)
         CU_ASSERT_TRUE(near(schedule_lr(&k, i), i < 250 ? 0.1 * (1 - i / 250.0) : 0));
 }
 
@@ -75,20 +76,22 @@ static void steps(void) {
     Settings s = settings("step");
     s.train.every = (Span){2, UNIT_EPOCHS};
     Schedule k = make(&s);
-    for (uint32_t i = 0; i < STEPS; i++)
+    for (int i = 0; i < STEPS; i++)
         CU_ASSERT_TRUE(near(schedule_lr(&k, i), 0.1 * pow(0.5, i / 50)));
 }
 
-static float *emitted(Folder *f, const Schedule *k) {
+/* What the emitted function gives for steps 0 to STEPS - 1. */
+static const float *emitted(Folder *f, const Settings *s) {
     Text t = {0};
     size_t n;
     const char *cc = getenv("CC");
-    text_printf(&t, "#include <stdint.h>\n#include <stdio.h>\nfloat lr(uint32_t step);\n"
-                "float lr(uint32_t step) {\n");
-    schedule_c(&t, k);
-    text_printf(&t, "}\nint main(void) {\n    for (uint32_t i = 0; i < %d; i++) {\n"
-                "        float x = lr(i);\n        fwrite(&x, sizeof x, 1, stdout);\n    }\n"
-                "    return 0;\n}\n", STEPS);
+    text_printf(&t, "#include <stdint.h>\n#include <stdio.h>\n"
+                "float lr(int64_t step, int64_t epoch_steps);\n"
+                "float lr(int64_t step, int64_t epoch_steps) {\n");
+    schedule_c(&t, s);
+    text_printf(&t, "}\nint main(void) {\n    for (int i = 0; i < %d; i++) {\n"
+                "        float x = lr(i, %d);\n        fwrite(&x, sizeof x, 1, stdout);\n    }\n"
+                "    return 0;\n}\n", STEPS, EPOCH_STEPS);
     folder_put(f, "lr.c", t.s, t.n);
     text_free(&t);
     char *command = arena_printf(f->arena, "cd %s && %s -O2 -std=c11 -Wall -Wextra -pedantic "
@@ -100,19 +103,30 @@ static float *emitted(Folder *f, const Schedule *k) {
     return out;
 }
 
+/* Every schedule, with lengths in every unit, and as many steps as epochs make or given. */
 static void same_bits(void) {
-    static const char *const names[] = {"constant", "linear", "cosine", "step"};
-    for (size_t i = 0; i < COUNT(names); i++) {
+    static const char *const names[] = {
+#define SCHEDULE(name, ...) #name,
+#include "train/schedules.def"
+    };
+    static const struct { Span warmup, every; int64_t steps; } of[] = {
+        {{13, UNIT_STEPS}, {7, UNIT_STEPS}, 0}, {{0.5, UNIT_EPOCHS}, {0.3, UNIT_EPOCHS}, 0},
+        {{0.07, UNIT_PART}, {0.15, UNIT_PART}, 0}, {{0, UNIT_STEPS}, {0.01, UNIT_EPOCHS}, 260},
+        {{0.1, UNIT_PART}, {1.5, UNIT_EPOCHS}, 50},
+    };
+    for (size_t i = 0; i < COUNT(names) * COUNT(of); i++) {
+        size_t k = i % COUNT(of);
         Folder *f = folder_open();
-        Settings s = settings(names[i]);
+        Settings s = settings(names[i / COUNT(of)]);
         s.train.floor = 0.003;
         s.train.gamma = 0.7;
-        s.train.every = (Span){7, UNIT_STEPS};
-        s.train.warmup = (Span){13, UNIT_STEPS};
-        Schedule k = make(&s);
-        const float *c = emitted(f, &k);
-        for (uint32_t n = 0; n < STEPS; n++)
-            CU_ASSERT_EQUAL(c[n], schedule_lr(&k, n));
+        s.train.warmup = of[k].warmup;
+        s.train.every = of[k].every;
+        s.train.steps = of[k].steps;
+        Schedule here = make(&s);
+        const float *c = emitted(f, &s);
+        for (int n = 0; n < STEPS; n++)
+            CU_ASSERT_EQUAL(c[n], schedule_lr(&here, n));
         folder_close(f);
     }
 }
