@@ -235,50 +235,55 @@ static const Ix *without_mod(Pool *p, const Ix *e, IxTerm t) {
     return replace(p, e, t.coef, old, by);
 }
 
-static bool prove(const Scope *s, const Ix *e, int guard, int *tries);
+/* One search for a proof: guards are taken off in their order, or from the last one. */
+typedef struct { const Scope *s; bool back; int tries; } Proof;
+
+static bool prove(Proof *p, const Ix *e, int guard);
 
 /* With either argument where one is enough, else with both. */
-static bool prove_min_max(const Scope *s, const Ix *e, IxTerm t, int *tries) {
-    Pool *p = s->pool;
+static bool prove_min_max(Proof *p, const Ix *e, IxTerm t) {
+    Pool *pool = p->s->pool;
     const Ix *const *a = t.atom->a;
-    const Ix *old = t.atom->kind == IX_MIN ? ix_min(p, a[0], a[1]) : ix_max(p, a[0], a[1]);
+    const Ix *old = t.atom->kind == IX_MIN ? ix_min(pool, a[0], a[1]) : ix_max(pool, a[0], a[1]);
     bool either = (t.atom->kind == IX_MIN) == (t.coef < 0);
-    bool first = prove(s, replace(p, e, t.coef, old, a[0]), 0, tries);
-    return first == either ? first : prove(s, replace(p, e, t.coef, old, a[1]), 0, tries);
+    bool first = prove(p, replace(pool, e, t.coef, old, a[0]), 0);
+    return first == either ? first : prove(p, replace(pool, e, t.coef, old, a[1]), 0);
 }
 
 /* e with a minimum or maximum opened, else each remainder, then each quotient multiplied
  * out. */
-static bool prove_opened(const Scope *s, const Ix *e, int *tries) {
+static bool prove_opened(Proof *p, const Ix *e) {
     for (int i = 0; i < e->n; i++)
         if (e->term[i].atom->kind == IX_MIN || e->term[i].atom->kind == IX_MAX)
-            return prove_min_max(s, e, e->term[i], tries);
+            return prove_min_max(p, e, e->term[i]);
     for (int i = 0; i < e->n; i++)
         if (e->term[i].atom->kind == IX_MOD)
-            return prove(s, without_mod(s->pool, e, e->term[i]), 0, tries);
+            return prove(p, without_mod(p->s->pool, e, e->term[i]), 0);
     for (int i = 0; i < e->n; i++) {
         const Ix *open = e->term[i].atom->kind == IX_DIV
-                             ? without_div(s->pool, e, e->term[i]) : NULL;
-        if (open && prove(s, open, 0, tries))
+                             ? without_div(p->s->pool, e, e->term[i]) : NULL;
+        if (open && prove(p, open, 0))
             return true;
     }
     return false;
 }
 
-static bool prove(const Scope *s, const Ix *e, int guard, int *tries) {
+/* Guards before the number `guard` have had their turn. */
+static bool prove(Proof *p, const Ix *e, int guard) {
+    const Scope *s = p->s;
     int64_t k[MULTIPLES];
-    if (++*tries > TRIES)
+    if (++p->tries > TRIES)
         return false;
     if (smallest_is_positive(s, e, s->nrange))
         return true;
     for (int g = guard; g < s->nguard; g++) {
-        int n = multiples(e, s->guard[g], k, MULTIPLES);
+        Cmp c = s->guard[p->back ? s->nguard - 1 - g : g];
+        int n = multiples(e, c, k, MULTIPLES);
         for (int i = 0; i < n; i++)
-            if (prove(s, ix_sub(s->pool, e, ix_scale(s->pool, s->guard[g].e, k[i])), g + 1,
-                      tries))
+            if (prove(p, ix_sub(s->pool, e, ix_scale(s->pool, c.e, k[i])), g + 1))
                 return true;
     }
-    return guard == 0 && prove_opened(s, e, tries);
+    return guard == 0 && prove_opened(p, e);
 }
 
 /* A guard that cannot hold: nothing runs here. */
@@ -292,9 +297,9 @@ static bool unreachable(const Scope *s) {
 }
 
 bool scope_proves(const Scope *s, const Ix *e) {
-    int tries = 0;
+    Proof p = {.s = s}, back = {.s = s, .back = true};
     if (unreachable(s))
         return true;
     e = without_single_turns(s, e);
-    return prove(s, e, 0, &tries);
+    return prove(&p, e, 0) || (s->nguard > 1 && prove(&back, e, 0));
 }

@@ -125,6 +125,9 @@ static const struct { const char *body, *fault; } verified[] = {
     {"for i0 = 0 to 8 free {\n for i1 = 0 to 8 free {\n for i2 = 0 to 3 serial {\n"
      "if i0+i2-1 >= 0 {\n if i1-2 >= 0 {\n"
      "%1[8*i0+8*i2+i1-10] = 1:f32\n}\n}\n}\n}\n}\n", "may lie beyond"},
+    /* relative places: what is left of the last guard needs the first */
+    {"for i0 = 0 to 9 free {\n for i1 = 0 to 12 serial {\n if i1-4 >= 0 && 7-i1 >= 0 {\n"
+     "if i0-i1+3 >= 0 && i1-i0 >= 0 {\n %1[5*i1-4*i0-4] = 1:f32\n}\n}\n}\n}\n", NULL},
     /* blocks: min in a bound, remainders, steps */
     {"for i0 = 0 to 64 step 24 free {\n %1[i0+23] = 1:f32\n}\n", NULL},
     {"for i0 = 0 to 64 step 24 free {\n %1[i0+40] = 1:f32\n}\n", "may lie beyond"},
