@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-static void layers(Gen *g, Shape *x, int n, Keep keep);
-
 /* --- lists of layers --- */
 
 /* Back to the extents of `like`, where only channels have changed. */
@@ -25,7 +23,7 @@ static void residual(Gen *g, Shape *x) {
     net_code(g, "v%d = x", from);
     net_line(g, list ? "- residual:" : "- residual:\n%*slayers:", g->indent + 4, "");
     g->indent += list ? 4 : 6;
-    layers(g, x, n, KEEP_SPACE);
+    net_layers(g, x, n, KEEP_SPACE);
     if (!shortcut)
         restore(g, x, &start);
     end = *x;
@@ -37,7 +35,7 @@ static void residual(Gen *g, Shape *x) {
         g->indent -= 2;
         net_line(g, "shortcut:");
         g->indent += 2;
-        layers(g, x, 1, KEEP_SHAPE);
+        net_layers(g, x, 1, KEEP_SHAPE);
         restore(g, x, &end);
     }
     g->indent -= list ? 4 : 6;
@@ -58,7 +56,7 @@ static void repeat(Gen *g, Shape *x) {
     net_code(g, "%s = %s + f\"%s.{i}.\"", q, g->level->q, name);
     net_level(g, &inner, q);
     g->indent += 6;
-    layers(g, x, n, KEEP_SPACE);
+    net_layers(g, x, n, KEEP_SPACE);
     restore(g, x, &start);
     g->indent -= 6;
     g->tab -= 4;
@@ -87,7 +85,7 @@ static bool use_block(Gen *g, Shape *x) {
     return true;
 }
 
-static void layers(Gen *g, Shape *x, int n, Keep keep) {
+void net_layers(Gen *g, Shape *x, int n, Keep keep) {
     for (int i = 0; i < n && (i == 0 || g->left > 0); i++) {
         int kind = (int)net_below(g, 100);
         if (shape_count(x) > 4 * g->most && keep == KEEP_NOTHING && x->rank == 3)
@@ -97,7 +95,7 @@ static void layers(Gen *g, Shape *x, int n, Keep keep) {
         else if (kind < 18 && g->depth < 2)
             g->depth++, repeat(g, x), g->depth--;
         else if (kind >= 25 || keep != KEEP_NOTHING || !use_block(g, x))
-            net_any_layer(g, x, keep);
+            g->layer(g, x, keep);
     }
 }
 
@@ -143,7 +141,7 @@ static void block(Gen *g) {
     g->nblock++;
 }
 
-static void blocks(Gen *g) {
+void net_blocks(Gen *g) {
     int n = net_chance(g, 30) ? 1 + (int)net_below(g, 2) : 0;
     net_line(g, "let: {d: %lld}", (long long)g->d);
     net_code(g, "d = %lld", (long long)g->d);
@@ -175,23 +173,26 @@ static Shape input_shape(Gen *g) {
     return s;
 }
 
-static void put_input(Gen *g, int i, bool several) {
-    static const char *const name[] = {"x", "image", "in-2", "y_1"};
-    Tensor *t = &g->tensor[g->ntensor++];
-    const Shape *s = &t->shape;
-    char dims[64];
+void net_input(Gen *g, const char *name, const Shape *s, bool batch) {
+    char dims[64] = "", var[16];
     size_t at = 0;
-    t->shape = input_shape(g);
-    snprintf(t->name, sizeof t->name, "%s", name[several ? i : (int)net_below(g, 4)]);
-    snprintf(t->var, sizeof t->var, "v%d", ++g->nvar);
+    snprintf(var, sizeof var, "v%d", ++g->nvar);
+    net_tensor(g, name, var, s);
     for (int k = 0; k < s->rank; k++)
         at += (size_t)snprintf(dims + at, sizeof dims - at, "%s%lld", k ? ", " : "",
                                (long long)s->dim[k]);
-    if (s->dtype == F32 && net_chance(g, 70))
-        net_line(g, "%s: [%s]", t->name, dims);
+    if (s->dtype == F32 && batch && net_chance(g, 70))
+        net_line(g, "%s: [%s]", name, dims);
     else
-        net_line(g, "%s: {shape: [%s], dtype: %s}", t->name, dims, dtype_info[s->dtype].name);
-    net_code(g, "%s = x = I[\"%s\"]", t->var, t->name);
+        net_line(g, "%s: {shape: [%s], dtype: %s%s}", name, dims, dtype_info[s->dtype].name,
+                 batch ? "" : ", batch: false");
+    net_code(g, "%s = x = I[\"%s\"]%s", var, name, batch ? "" : "[None]");
+}
+
+static void put_input(Gen *g, int i, bool several) {
+    static const char *const name[] = {"x", "image", "in-2", "y_1"};
+    Shape s = input_shape(g);
+    net_input(g, name[several ? i : (int)net_below(g, 4)], &s, true);
 }
 
 /* The first layer of a tower: it takes the input, and gives f32. */
@@ -218,7 +219,7 @@ static void stem(Gen *g, Shape *x) {
 
 /* --- the network --- */
 
-static void vector(Gen *g, Shape *x, int64_t units) {
+void net_vector(Gen *g, Shape *x, int64_t units) {
     if (x->rank > 1)
         net_flatten(g, x);
     g->name_next = true;
@@ -237,9 +238,9 @@ static void towers(Gen *g, int n, Shape *x) {
         g->from = n > 1 ? &g->tensor[i] : NULL;
         stem(g, x);
         if (g->left > 0)
-            layers(g, x, 1 + (int)net_below(g, n > 1 ? 3 : 6), KEEP_NOTHING);
+            net_layers(g, x, 1 + (int)net_below(g, n > 1 ? 3 : 6), KEEP_NOTHING);
         if (n > 1)
-            vector(g, x, units);
+            net_vector(g, x, units);
         end[i] = g->ntensor - 1;
     }
     if (n == 1)
@@ -253,7 +254,7 @@ static void towers(Gen *g, int n, Shape *x) {
 
 static void head(Gen *g, Shape *x, Output *out) {
     if (g->left > 0 && net_chance(g, 50))
-        layers(g, x, 1, KEEP_NOTHING);
+        net_layers(g, x, 1, KEEP_NOTHING);
     if (net_chance(g, 75) && x->rank > 1)
         net_flatten(g, x);
     g->name_next = net_chance(g, 80);
@@ -286,7 +287,7 @@ static void model(Gen *g) {
     Shape x;
     Output out[2] = {{.of = ""}};
     int n = net_chance(g, 60) ? 1 : 2 + (int)net_below(g, 2);
-    blocks(g);
+    net_blocks(g);
     net_level(g, &top, "q");
     net_line(g, "model:\n  inputs:");
     net_code(g, "def net(M, I):\n    q = \"\"");
@@ -298,7 +299,7 @@ static void model(Gen *g) {
     g->indent = 4;
     towers(g, n, &x);
     for (int i = (int)net_below(g, 5); i > 0 && g->left > 0; i--)
-        layers(g, &x, 1, KEEP_NOTHING);
+        net_layers(g, &x, 1, KEEP_NOTHING);
     n = heads(g, &x, out);
     g->indent = 0;
     net_outputs(g, n, out);
@@ -306,17 +307,30 @@ static void model(Gen *g) {
     net_training(g, n, out);
 }
 
+const char *net_text(uint64_t seed, char text[24]) {
+    bool steps = seed >= NET_SEQUENCES;
+    snprintf(text, 24, "%s%llu", steps ? "s" : "",
+             (unsigned long long)(steps ? seed - NET_SEQUENCES : seed));
+    return text;
+}
+
 Net net_make(uint64_t seed, int limit) {
     static const int64_t batch[] = {1, 2, 3, 4, 5, 7, 8, 9};
-    Net net = {{0}, {0}, 0};
-    Gen g = {.state = seed, .yaml = &net.yaml, .python = &net.python, .most = 1500};
+    Net net = {0};
+    char text[24];
+    Gen g = {.state = seed, .yaml = &net.yaml, .python = &net.python, .most = 1500,
+             .layer = net_any_layer};
     g.left = 2 + (int)net_below(&g, 12);
     if (limit >= 0 && limit < g.left)
         g.left = limit;
     g.batch = net.batch = batch[net_below(&g, COUNT(batch))];
     g.d = 2 + net_below(&g, 7);
-    net_line(&g, "kiln: 1\nname: net%llu", (unsigned long long)seed);
-    model(&g);
+    net_line(&g, "kiln: 1\nname: net%s", net_text(seed, text));
+    if (seed < NET_SEQUENCES)
+        model(&g);
+    else
+        net_sequence(&g);
+    net.blank = g.blank;
     return net;
 }
 

@@ -58,6 +58,11 @@ void layer_option(Layer *l, bool main, const char *key, const char *fmt, ...) {
     va_end(ap);
 }
 
+void layer_tensor(Layer *l, const char *key, const Tensor *t) {
+    layer_option(l, false, key, "%s", t->name);
+    snprintf(l->option[l->n - 1].var, sizeof l->option[0].var, "%s", t->var);
+}
+
 void layer_from(Layer *l, const char *const *name, const char *const *var, int n) {
     size_t at = 0, code = 0;
     for (int i = 0; i < n; i++) {
@@ -133,33 +138,34 @@ static void put_python(Gen *g, const Layer *l, const char *name) {
     text_printf(g->python, "%*sv%d = x = M.%s(%s + \"%s\", %s", g->tab, "", g->nvar, l->type,
                 g->level->q, name, *l->args ? l->args : "x");
     for (int i = 0; i < l->n; i++)
-        text_printf(g->python, ", %s=%s", l->option[i].key, l->option[i].value);
+        text_printf(g->python, ", %s=%s", l->option[i].key,
+                    *l->option[i].var ? l->option[i].var : l->option[i].value);
     text_printf(g->python, ")\n");
 }
 
-static void add_tensor(Gen *g, const char *name, const Shape *shape) {
+void net_tensor(Gen *g, const char *name, const char *var, const Shape *shape) {
     if (g->ntensor == COUNT(g->tensor))
         bug("more names than a random network may have");
     Tensor *t = &g->tensor[g->ntensor++];
     snprintf(t->name, sizeof t->name, "%s", name);
-    snprintf(t->var, sizeof t->var, "v%d", g->nvar);
+    snprintf(t->var, sizeof t->var, "%s", var);
     t->shape = *shape;
 }
 
-static void user_name(Gen *g, char *out, size_t size) {
+void net_user_name(Gen *g, char *out, size_t size) {
     static const char *const word[] = {"t", "T-", "fc_", "x", "h+"};
     snprintf(out, size, "%s%d", word[net_below(g, COUNT(word))], ++g->nname);
 }
 
 void layer_put(Gen *g, Layer *l, const Shape *out) {
-    char name[24];
+    char name[24], var[16];
     bool named = net_chance(g, 35) || g->name_next;
     g->name_next = false;
     if (g->from && !*l->from)
         layer_from(l, (const char *[]){g->from->name}, (const char *[]){g->from->var}, 1);
     g->from = NULL;
     if (named)
-        user_name(g, name, sizeof name);
+        net_user_name(g, name, sizeof name);
     else
         net_auto_name(g, l->type, name, sizeof name);
     snprintf(g->last, sizeof g->last, "%s", name);
@@ -167,6 +173,7 @@ void layer_put(Gen *g, Layer *l, const Shape *out) {
     g->left--;
     put_yaml(g, l, named ? name : NULL);
     put_python(g, l, name);
+    snprintf(var, sizeof var, "v%d", g->nvar);
     if (named)
-        add_tensor(g, name, out);
+        net_tensor(g, name, var, out);
 }

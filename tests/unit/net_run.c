@@ -60,16 +60,28 @@ static bool ends(const char *s, const char *end) {
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+/* Labels of ctc: none is the blank, and behind the first -1 of an example is nothing. */
+static void end_labels(const OracleTensor *t, int64_t blank) {
+    int32_t *label = t->data;
+    int64_t n = t->type.dim[t->type.rank - 1].n;
+    for (int64_t i = 0; i < count_of(&t->type); i++)
+        if (label[i] == blank || (i % n && label[i - 1] < 0))
+            label[i] = -1;
+}
+
 static void add_inputs(NetCase *c, const ModelTensors *list, Dice *d, Shot *s) {
     for (int i = 0; i < list->n; i++) {
         const ModelTensor *m = &list->item[i];
         OracleTensor t = tensor(c, N_INPUT, m->name, &m->type);
         bool label = list == &c->model->label, real = m->type.dtype == F32;
+        bool mask = strcmp(m->name, "mask") == 0;
         for (int64_t k = 0; k < count_of(&t.type); k++) {
-            double range = m->ranged ? (double)(m->hi - m->lo) : 256;
+            double range = m->ranged ? (double)(m->hi - m->lo) : mask ? 2 : 256;
             double v = real ? (label ? even(d) : bell(d)) : floor(even(d) * range);
             put(t.data, m->type.dtype, k, v + (m->ranged ? (double)m->lo : 0));
         }
+        if (label && m->ranged && m->lo < 0 && !m->ignores)
+            end_labels(&t, c->net.blank);
         PUSH(c->arena, s->leaf, s->n) = t;
     }
 }

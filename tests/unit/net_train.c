@@ -45,42 +45,88 @@ static const struct { const char *name, *key, *value, *metric; } losses[] = {
     {"binary_cross_entropy", NULL, NULL, "accuracy"},
 };
 
-/* One loss, as "{mse: {of: y, weight: 0.5}}", and for Python. */
-static int loss(Gen *g, const char *before, const Output *out, bool of) {
-    int i = (int)net_below(g, COUNT(losses));
-    const char *key = losses[i].key, *sep = "";
-    bool weight = net_chance(g, 25);
-    net_code(g, "    (\"%s\", \"%s\", dict(%s%s%s%s)),", losses[i].name, out->name,
-             weight ? "weight=0.5, " : "", key ? key : "", key ? "=" : "",
-             key ? losses[i].value : "");
-    if (!of && !weight && !key) {
-        net_line(g, "%s%s", before, losses[i].name);
-        return i;
+/* A loss with its options in both spellings. */
+typedef struct { const char *name, *metric; char yaml[64], code[64]; } Loss;
+
+static void loss_option(Loss *l, const char *key, const char *value, const char *python) {
+    const char *sep = *l->yaml ? ", " : "";
+    size_t at = strlen(l->yaml), code = strlen(l->code);
+    snprintf(l->yaml + at, sizeof l->yaml - at, "%s%s: %s", sep, key, value);
+    snprintf(l->code + code, sizeof l->code - code, "%s%s=%s", sep, key, python);
+}
+
+static void number_option(Loss *l, const char *key, int64_t v) {
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)v);
+    loss_option(l, key, text, text);
+}
+
+/* One that needs an output of [time, classes]. */
+static Loss loss_of_steps(Gen *g, const Output *out) {
+    int64_t time = out->shape.dim[0], classes = out->shape.dim[1];
+    Loss l = {"cross_entropy", "accuracy", "", ""};
+    if (net_chance(g, 50)) {
+        const int64_t ignored[] = {-1, -1, classes, net_below(g, classes)};
+        number_option(&l, "ignore_index", ignored[net_below(g, COUNT(ignored))]);
+        if (net_chance(g, 25))
+            loss_option(&l, "label_smoothing", "0.1", "0.1");
+        return l;
     }
-    text_printf(g->yaml, "%*s%s{%s: {", g->indent, "", before, losses[i].name);
+    l.name = "ctc";
+    l.metric = NULL;
+    number_option(&l, "labels", 1 + net_below(g, (time + 1) / 2 + 1));
+    g->blank = net_chance(g, 60) ? 0 : net_below(g, classes);
+    number_option(&l, "blank", g->blank);
+    if (g->lengths && g->steps == time)
+        loss_option(&l, "lengths", g->lengths->name, "\"len\"");
+    return l;
+}
+
+static Loss any_loss(Gen *g, const Output *out) {
+    if (out->shape.rank == 2 && net_chance(g, 60))
+        return loss_of_steps(g, out);
+    size_t i = (size_t)net_below(g, COUNT(losses));
+    Loss l = {losses[i].name, losses[i].metric, "", ""};
+    if (losses[i].key)
+        loss_option(&l, losses[i].key, losses[i].value, losses[i].value);
+    return l;
+}
+
+/* One loss, as "{mse: {of: y, weight: 0.5}}", and for Python. */
+static const char *loss(Gen *g, const char *before, const Output *out, bool of) {
+    Loss l = any_loss(g, out);
+    const char *sep = "";
+    bool weight = net_chance(g, 25);
+    net_code(g, "    (\"%s\", \"%s\", dict(%s%s)),", l.name, out->name,
+             weight ? "weight=0.5, " : "", l.code);
+    if (!of && !weight && !*l.yaml) {
+        net_line(g, "%s%s", before, l.name);
+        return l.metric;
+    }
+    text_printf(g->yaml, "%*s%s{%s: {", g->indent, "", before, l.name);
     if (of)
         text_printf(g->yaml, "of: %s", out->name), sep = ", ";
     if (weight)
         text_printf(g->yaml, "%sweight: 1/2", sep), sep = ", ";
-    if (key)
-        text_printf(g->yaml, "%s%s: %s", sep, key, losses[i].value);
+    if (*l.yaml)
+        text_printf(g->yaml, "%s%s", sep, l.yaml);
     text_printf(g->yaml, "}}\n");
-    return i;
+    return l.metric;
 }
 
 static void put_losses(Gen *g, int n, const Output *out) {
-    int first;
+    const char *metric;
     net_code(g, "losses = [");
     if (n == 1 || net_chance(g, 20)) {
-        first = loss(g, "loss: ", &out[net_below(g, n)], n > 1);
+        metric = loss(g, "loss: ", &out[net_below(g, n)], n > 1);
     } else {
         net_line(g, "loss:");
-        first = loss(g, "  - ", &out[0], true);
+        metric = loss(g, "  - ", &out[0], true);
         loss(g, "  - ", &out[1], true);
     }
     net_code(g, "]");
-    if (net_chance(g, 30))
-        net_line(g, "metrics: [%s]", losses[first].metric);
+    if (net_chance(g, 30) && metric)
+        net_line(g, "metrics: [%s]", metric);
 }
 
 /* --- optimizers --- */

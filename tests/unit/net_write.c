@@ -29,7 +29,8 @@ static bool write_text(NetCase *c, const char *path, const Text *t) {
 bool net_write(NetCase *c, const char *dir) {
     static const char *const kind[] = {
         [N_INPUT] = "in.", [N_PARAM] = "param.", [N_STATE] = "state.", [N_VALUE] = "value."};
-    const char *base = arena_printf(c->arena, "%s/%llu", dir, (unsigned long long)c->seed);
+    char text[24];
+    const char *base = arena_printf(c->arena, "%s/%s", dir, net_text(c->seed, text));
     Tensors list = {0};
     const Shot *first = &c->shot[1];
     for (int i = 0; i < first->n; i++)

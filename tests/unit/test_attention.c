@@ -19,10 +19,10 @@ static const Case cases[] = {
     {"heads: 16, bias: false", 16, false, false},
 };
 
-static Model *load(Arena *a, const char *inputs, const char *options) {
+static Model *load(Arena *a, const char *inputs, const char *layer, const char *options) {
     return layer_model(a, BATCH, arena_printf(a, "kiln: 1\nmodel:\n  inputs: {%s}\n"
-                                                 "  layers: [attention: {%s}]\n",
-                                              inputs, options));
+                                                 "  layers: [%s: {%s}]\n",
+                                              inputs, layer, options));
 }
 
 /* y = w*x + b */
@@ -81,7 +81,8 @@ static void values(void) {
                                       "out_proj.bias"};
     for (size_t i = 0; i < COUNT(cases); i++) {
         Arena *a = arena_new();
-        Model *m = load(a, arena_printf(a, "x: [%d, %d]", TIME, DIM), cases[i].options);
+        Model *m = load(a, arena_printf(a, "x: [%d, %d]", TIME, DIM), "attention",
+                        cases[i].options);
         const double *v[LAYER_PARAMS + 1];
         CU_ASSERT_EQUAL_FATAL(m->param.n, cases[i].bias ? 4 : 2);
         for (int k = 0; k < m->param.n; k++)
@@ -94,26 +95,33 @@ static void values(void) {
 }
 
 /* What reaches attention, and its options; values are compared with PyTorch's elsewhere. */
-static const struct { const char *inputs, *options; } forms[] = {
-    {"x: [6, 8]", "heads: 2, causal: true"},
-    {"x: [6, 8]", "heads: 4, kv_heads: 2, head_dim: 4, value_dim: 3, position: rotary"},
-    {"x: [6, 8]", "heads: 4, kv_heads: 1, position: alibi, causal: true, dropout: 0.3"},
-    {"x: [6, 8]", "heads: 2, position: relative, distance: 2, scale: 0.3"},
-    {"x: [6, 8], m: [5, 8]", "heads: 2, from: [x, m]"},
-    {"x: [6, 8], k: [5, 6], v: [5, 7]", "heads: 2, from: [x, k, v], bias: false"},
-    {"x: [6, 8], len: {shape: [1], dtype: i32}", "heads: 2, from: x, lengths: len"},
-    {"x: [6, 8], m: {shape: [6], dtype: u8}", "heads: 2, from: x, mask: m"},
-    {"x: [6, 8], m: {shape: [2, 6, 6], dtype: i32}", "heads: 2, from: x, mask: m, causal: true"},
-    {"x: [6, 8], m: {shape: [6, 6], batch: false}", "heads: 2, from: x, mask: m"},
+static const struct { const char *inputs, *options, *layer; } forms[] = {
+    {"x: [6, 8]", "heads: 2, causal: true", "attention"},
+    {"x: [6, 8]", "heads: 4, kv_heads: 2, head_dim: 4, value_dim: 3, position: rotary",
+     "attention"},
+    {"x: [6, 8]", "heads: 4, kv_heads: 1, position: alibi, causal: true, dropout: 0.3",
+     "attention"},
+    {"x: [6, 8]", "heads: 2, position: relative, distance: 2, scale: 0.3", "attention"},
+    {"x: [6, 8], m: [5, 8]", "heads: 2, from: [x, m]", "attention"},
+    {"x: [6, 8], k: [5, 6], v: [5, 7]", "heads: 2, from: [x, k, v], bias: false", "attention"},
+    {"x: [6, 8], len: {shape: [1], dtype: i32}", "heads: 2, from: x, lengths: len", "attention"},
+    {"x: [6, 8], m: {shape: [6], dtype: u8}", "heads: 2, from: x, mask: m", "attention"},
+    {"x: [6, 8], m: {shape: [2, 6, 6], dtype: i32}", "heads: 2, from: x, mask: m, causal: true",
+     "attention"},
+    {"x: [6, 8], m: {shape: [6, 6], batch: false}", "heads: 2, from: x, mask: m", "attention"},
+    {"x: [6, 8]", "heads: 2, position: relative, causal: true", "dot_product_attention"},
+    {"x: [6, 8], k: [5, 4], v: [5, 3]", "heads: 2, kv_heads: 1, from: [x, k, v]",
+     "dot_product_attention"},
 };
 
 /* The layer and its gradients: interpreter, JIT and oracle. */
 static void backends(void) {
     for (size_t i = 0; i < COUNT(forms); i++) {
         Arena *a = arena_new();
-        bool ok = layer_agrees(a, load(a, forms[i].inputs, forms[i].options), 7);
+        Model *m = load(a, forms[i].inputs, forms[i].layer, forms[i].options);
+        bool ok = layer_agrees(a, m, 7);
         if (!ok)
-            printf("attention: {%s}\n", forms[i].options);
+            printf("%s: {%s}\n", forms[i].layer, forms[i].options);
         CU_ASSERT(ok);
         arena_free(a);
     }

@@ -2,13 +2,15 @@
  * labels: release
  * timeout: 900
  *
- *     test_nets                       200 networks; KILN_NET=1234 or KILN_NET=0-19999: those
+ *     test_nets                       200 networks, then 40 of sequences, s0 to s39
+ *     test_nets --full                200 of sequences, s0 to s199
+ *     KILN_NET=1234 test_nets         that one; or KILN_NET=0-19999, KILN_NET=s40-199
  *     test_nets 1234                  that one in every way, in this process
  *     test_nets --yaml 1234           the model file
  *     test_nets --write DIR 0-99      files for tests/nets/torch_nets.py
  *
- * 1234:5 leaves out all but the first five layers or so of network 1234.
- * timeout: 900 */
+ * s12 is a network of sequences. 1234:5 leaves out all but the first five layers or so of
+ * network 1234. */
 #define _GNU_SOURCE
 #include "net_run.h"
 #include "unit.h"
@@ -24,13 +26,12 @@ enum { WORKERS = 2, C_FAST_EVERY = 8 };
 typedef struct { long first, last; int limit; } Seeds;
 
 static Seeds seeds_of(const char *text) {
-    Seeds s = {0, 199, -1};
+    Seeds s = {0, 0, -1};
     char *end;
-    if (!text || !*text)
-        return s;
-    s.first = s.last = strtol(text, &end, 10);
+    long base = *text == 's' ? (long)NET_SEQUENCES : 0;
+    s.first = s.last = base + strtol(text + (base > 0), &end, 10);
     if (*end == '-')
-        s.last = strtol(end + 1, &end, 10);
+        s.last = base + strtol(end + 1, &end, 10);
     if (*end == ':')
         s.limit = (int)strtol(end + 1, NULL, 10);
     return s;
@@ -90,10 +91,11 @@ static bool check(long seed, int limit, bool all) {
 /* --- many --- */
 
 static void repeat_line(long seed, int limit) {
-    char at[24] = "";
+    char text[24], at[24] = "";
     if (limit >= 0)
         snprintf(at, sizeof at, ":%d", limit);
-    fprintf(stderr, "repeat: KILN_NET=%ld%s ctest -R unit.nets\n", seed, at);
+    fprintf(stderr, "repeat: KILN_NET=%s%s ctest -R unit.nets\n",
+            net_text((uint64_t)seed, text), at);
 }
 
 /* The failing seed with as few layers as still fail, in processes that may crash. */
@@ -114,11 +116,12 @@ static int fewest_layers(long seed) {
 }
 
 static void explain(long seed, int limit) {
+    char text[24];
     Net n;
     if (limit < 0)
         limit = fewest_layers(seed);
     n = net_make((uint64_t)seed, limit);
-    fprintf(stderr, "network %ld fails:\n%s", seed, n.yaml.s);
+    fprintf(stderr, "network %s fails:\n%s", net_text((uint64_t)seed, text), n.yaml.s);
     net_free(&n);
     repeat_line(seed, limit);
 }
@@ -165,10 +168,14 @@ static int count_failures(Seeds s) {
     return failures;
 }
 
-static void agree(void) {
-    Seeds s = seeds_of(getenv("KILN_NET"));
-    CU_ASSERT_EQUAL(count_failures(s), 0);
+static void agree(const char *which) {
+    const char *only = getenv("KILN_NET");
+    CU_ASSERT_EQUAL(count_failures(seeds_of(only && *only ? only : which)), 0);
 }
+
+static void layers(void) { agree("0-199"); }
+static void some_sequences(void) { agree("s0-39"); }
+static void sequences(void) { agree("s0-199"); }
 
 /* --- the command line --- */
 
@@ -196,16 +203,23 @@ static int write_all(const char *dir, const char *which) {
 }
 
 int main(int argc, char **argv) {
-    static const UnitTest test[] = {{"all ways to compute a network agree", agree}};
+    static const UnitTest test[] = {
+        {"all ways to compute a network agree", layers},
+        {"all ways to compute a network of sequences agree", some_sequences}};
+    static const UnitTest full[] = {
+        {"all ways to compute 200 networks of sequences agree", sequences}};
+    const char *one = getenv("KILN_NET");
     if (argc == 3 && strcmp(argv[1], "--yaml") == 0)
         return print_yaml(argv[2]);
     if (argc == 4 && strcmp(argv[1], "--write") == 0)
         return write_all(argv[2], argv[3]);
+    if (argc == 2 && strcmp(argv[1], "--full") == 0)
+        return unit_main("nets", full, COUNT(full));
     if (argc == 2 && argv[1][0] != '-')
         return check(seeds_of(argv[1]).first, seeds_of(argv[1]).limit, true) ? 0 : 1;
     if (argc > 1) {
-        fprintf(stderr, "usage: test_nets [SEED | --yaml SEED | --write DIR SEEDS]\n");
+        fprintf(stderr, "usage: test_nets [SEED | --full | --yaml SEED | --write DIR SEEDS]\n");
         return 2;
     }
-    return unit_main("nets", test, COUNT(test));
+    return unit_main("nets", test, one && *one ? 1 : COUNT(test));
 }
