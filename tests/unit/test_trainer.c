@@ -1,5 +1,5 @@
-/* Training: the loss falls, the same seed gives the same bits, resumed or on more threads,
- * and what happens when things go wrong. */
+/* Training: the loss falls, and what happens when things go wrong. That the same seed gives
+ * the same bits is test_same_bits.c's. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/unit/train_case.h"
 #include "train/progress.h"
@@ -56,61 +56,17 @@ static const char stepped[] =
     "  layers: [standardize, linear: 8, tanh, linear: 1]\n"
     "train: {loss: mse, optimizer: {adam: 0.02}, batch: 16}\n";
 
-static ExecOptions backend(void) {
-    return (ExecOptions){.backend = exec_has_jit() ? EXEC_JIT : EXEC_INTERP};
-}
-
-static Session *session(Model *m, int threads) {
-    SessionOptions o = {.program = {.training = true, .threads = threads, .only = TRAINER_ENTRIES},
-                        .exec = backend()};
-    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    Session *s = session_open(m, &o);
-    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    return s;
-}
-
-/* Training of a model in the folder `run`; ends before step `most` of this call. */
-typedef struct {
-    Folder *f;
-    const char *text;
-    int threads;
-    int nset;
-    const char *const *set;
-    const char *run;
-    bool resume;
-    int most;                          /* 0: no end */
-} Job;
-
-static bool enough(void *user) {
-    int *left = user;
-    return --*left < 0;
-}
-
-static TrainResult train(const Job *j) {
-    Model *m = folder_model(j->f, j->text, j->nset, j->set);
-    Session *s = session(m, j->threads);
-    Data data;
-    TrainResult result;
-    int left = j->most;
-    TrainOptions o = {.run = j->run ? folder_file(j->f, j->run) : NULL, .resume = j->resume,
-                      .stop = j->most ? enough : NULL, .user = &left};
-    CU_ASSERT_TRUE_FATAL(data_open(j->f->arena, m, NULL, &data));
-    trainer_run(s, &data, &o, &result);
-    session_close(s);
-    return result;
-}
-
 static void loss_falls(void) {
     Folder *f = folder_open();
     put_table(f, 200);
     const char *set = "train.epochs=20";
-    TrainResult r = train(&(Job){f, regression, 1, 1, &set, NULL, 0, 0});
+    TrainResult r = job_run(&(Job){.f = f, .text = regression, .nset = 1, .set = &set});
     CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
     CU_ASSERT_EQUAL(r.epoch, 20);
     CU_ASSERT_EQUAL(r.step, 20 * 23);
     CU_ASSERT_EQUAL(r.nmetric, 2);
     CU_ASSERT_TRUE(r.validated && r.valid[0] < 0.1 && r.valid[1] < 0.3);
-    r = train(&(Job){f, classes, 1, 0, NULL, "run", 0, 0});
+    r = job_run(&(Job){.f = f, .text = classes, .run = "run"});
     CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
     CU_ASSERT_TRUE(r.valid[1] > 0.85 && r.tested && r.test[1] > 0.85);
     UNIT_SAME(f->said.n ? f->said.s : "", "");
@@ -131,66 +87,12 @@ static void put_pictures(Folder *f, int n) {
 static void learns_pictures(void) {
     Folder *f = folder_open();
     put_pictures(f, 60);
-    TrainResult r = train(&(Job){f, pictures, 1, 0, NULL, "run", 0, 0});
+    TrainResult r = job_run(&(Job){.f = f, .text = pictures, .run = "run"});
     CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
     CU_ASSERT_EQUAL(r.step, 30);       /* 8 steps an epoch: the fourth is cut short */
     CU_ASSERT_EQUAL(r.epoch, 4);
     CU_ASSERT_TRUE(r.train[0] < 0.3);
     folder_close(f);
-}
-
-static const char *const outputs[] = {"weights.safetensors", "checkpoint.safetensors"};
-
-static void same_files(Folder *f, const char *a, const char *b) {
-    for (size_t i = 0; i < COUNT(outputs); i++)
-        CU_ASSERT_TRUE(folder_same(f, arena_printf(f->arena, "%s/%s", a, outputs[i]),
-                                   arena_printf(f->arena, "%s/%s", b, outputs[i])));
-}
-
-static void same_seed(void) {
-    Folder *f = folder_open();
-    const char *seed = "train.seed=1";
-    put_table(f, 100);
-    train(&(Job){f, regression, 1, 0, NULL, "a", 0, 0});
-    train(&(Job){f, regression, 1, 0, NULL, "b", 0, 0});
-    train(&(Job){f, regression, 2, 0, NULL, "c", 0, 0});
-    train(&(Job){f, regression, 1, 1, &seed, "d", 0, 0});
-    same_files(f, "a", "b");
-    same_files(f, "a", "c");
-    CU_ASSERT_FALSE(folder_same(f, "a/weights.safetensors", "d/weights.safetensors"));
-    folder_close(f);
-}
-
-/* Stopped after some steps, and gone on with, until it is done. */
-static void resumed(const char *text, int threads) {
-    Folder *f = folder_open();
-    put_table(f, 100);
-    put_pictures(f, 60);
-    TrainResult straight = train(&(Job){f, text, threads, 0, NULL, "a", 0, 0}), r = {0};
-    int parts = 1;
-    r = train(&(Job){f, text, threads, 0, NULL, "b", false, 5});
-    CU_ASSERT_EQUAL(r.status, TRAIN_INTERRUPTED);
-    CU_ASSERT_EQUAL(r.step, 5);
-    for (; r.status == TRAIN_INTERRUPTED && parts < 30; parts++)
-        r = train(&(Job){f, text, threads, 0, NULL, "b", true, 4 + 3 * parts});
-    CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
-    CU_ASSERT_TRUE(parts > 2);
-    CU_ASSERT_EQUAL(r.step, straight.step);
-    CU_ASSERT_EQUAL(memcmp(r.valid, straight.valid, sizeof r.valid), 0);
-    same_files(f, "a", "b");
-    UNIT_SAME(f->said.n ? f->said.s : "", "");
-    folder_close(f);
-}
-
-static void resume(void) {
-    resumed(regression, 1);
-    resumed(classes, 1);
-    resumed(pictures, 1);
-}
-
-static void resume_threads(void) {
-    resumed(regression, 2);
-    resumed(pictures, 2);
 }
 
 /* Lines of the file; and the part of the line from `key` on. */
@@ -206,7 +108,8 @@ static void recorded(void) {
     Folder *f = folder_open();
     size_t n;
     put_table(f, 100);
-    train(&(Job){f, regression, 1, 0, NULL, "run", 0, 30});    /* 12 steps an epoch */
+    job_run(&(Job){.f = f, .text = regression, .run = "run",
+                   .most = 30});    /* 12 steps an epoch */
     CU_ASSERT_EQUAL(lines(f, "run/metrics.jsonl"), 2);
     char *s = folder_get(f, "run/metrics.jsonl", &n);
     CU_ASSERT_PTR_NOT_NULL(strstr(s, "{\"epoch\": 1, \"step\": 12, \"lr\": "));
@@ -215,7 +118,7 @@ static void recorded(void) {
     /* what was written after the checkpoint is written anew */
     folder_text(f, "run/metrics.jsonl", arena_printf(f->arena, "%s{\"epoch\": 9, \"step\": 99}\n"
                                                      "{\"epoch\": 1", s));
-    train(&(Job){f, regression, 1, 0, NULL, "run", true, 0});
+    job_run(&(Job){.f = f, .text = regression, .run = "run", .resume = true});
     CU_ASSERT_EQUAL(lines(f, "run/metrics.jsonl"), 4);
     CU_ASSERT_PTR_NULL(strstr(folder_get(f, "run/metrics.jsonl", &n), "\"step\": 99"));
     folder_close(f);
@@ -225,7 +128,8 @@ static void diverges(void) {
     Folder *f = folder_open();
     const char *const set[] = {"train.optimizer={sgd: {lr: 1e30}}", "train.epochs=9"};
     put_table(f, 100);
-    TrainResult r = train(&(Job){f, regression, 1, 2, set, "run", 0, 0});
+    TrainResult r = job_run(&(Job){.f = f, .text = regression, .nset = 2, .set = set,
+                                   .run = "run"});
     CU_ASSERT_EQUAL(r.status, TRAIN_DIVERGED);
     CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "error: training diverged: the loss is "));
     CU_ASSERT_EQUAL(diag_errors(f->diag), 1);
@@ -238,21 +142,23 @@ static void damaged(void) {
     Folder *f = folder_open();
     size_t n;
     put_table(f, 100);
-    train(&(Job){f, classes, 1, 0, NULL, "run", 0, 8});
+    job_run(&(Job){.f = f, .text = classes, .run = "run", .most = 8});
     char *whole = folder_get(f, "run/checkpoint.safetensors", &n);
     for (size_t i = 0; i < 3; i++) {
         folder_put(f, "run/checkpoint.safetensors", whole, i * n / 4);
-        TrainResult r = train(&(Job){f, classes, 1, 0, NULL, "run", true, 0});
+        TrainResult r = job_run(&(Job){.f = f, .text = classes, .run = "run",
+                                       .resume = true});
         CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
     }
     CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "error: the file is cut off: got "));
     folder_put(f, "run/checkpoint.safetensors", whole, n);
     const char *set = "train.batch=8";
-    TrainResult r = train(&(Job){f, classes, 1, 1, &set, "run", true, 0});
+    TrainResult r = job_run(&(Job){.f = f, .text = classes, .nset = 1, .set = &set,
+                                   .run = "run", .resume = true});
     CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
     CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "run/checkpoint.safetensors: error: made with batch "
                                   "16, the run that is to go on has 8\n"));
-    r = train(&(Job){f, classes, 1, 0, NULL, "none", true, 0});
+    r = job_run(&(Job){.f = f, .text = classes, .run = "none", .resume = true});
     CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
     folder_close(f);
 }
@@ -263,7 +169,8 @@ static void early_stop(void) {
     Tensors list = {0};
     Metas meta = {0};
     put_table(f, 100);
-    TrainResult r = train(&(Job){f, classes, 1, 2, set, "run", 0, 0});
+    TrainResult r = job_run(&(Job){.f = f, .text = classes, .nset = 2, .set = set,
+                                   .run = "run"});
     CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
     CU_ASSERT_TRUE(r.stopped_early && r.best && r.epoch < 100);
     CU_ASSERT_EQUAL(r.step, r.best_step + 2 * 5);
@@ -275,7 +182,7 @@ static void early_stop(void) {
     CU_ASSERT_PTR_NULL(tensors_find(&list, "out.weight.momentum"));
 
     const char *none = "data.valid=";
-    r = train(&(Job){f, classes, 1, 1, &none, NULL, 0, 0});
+    r = job_run(&(Job){.f = f, .text = classes, .nset = 1, .set = &none});
     CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
     CU_ASSERT_PTR_NOT_NULL(strstr(f->said.s, "'valid.accuracy' is watched, but"));
     folder_close(f);
@@ -286,7 +193,7 @@ static void run_is_model(void) {
     Folder *f = folder_open();
     size_t n;
     put_table(f, 100);
-    train(&(Job){f, classes, 1, 0, NULL, "deep/run", 0, 4});
+    job_run(&(Job){.f = f, .text = classes, .run = "deep/run", .most = 4});
     ModelOptions o = {.path = folder_file(f, "deep/run/model.yaml"), .training = true};
     Model *m = model_load(f->arena, f->diag, &o);
     Data data;
@@ -298,7 +205,8 @@ static void run_is_model(void) {
     UNIT_SAME(f->said.n ? f->said.s : "", "");
 
     const char *set = "train.epochs=2";    /* what a run goes on with is written down */
-    TrainResult r = train(&(Job){f, classes, 1, 1, &set, "deep/run", true, 0});
+    TrainResult r = job_run(&(Job){.f = f, .text = classes, .nset = 1, .set = &set,
+                                   .run = "deep/run", .resume = true});
     CU_ASSERT_EQUAL(r.status, TRAIN_DONE);
     CU_ASSERT_EQUAL(r.epoch, 2);
     CU_ASSERT_PTR_NOT_NULL(strstr(folder_get(f, "deep/run/model.yaml", &n), "epochs: 2\n"));
@@ -308,7 +216,7 @@ static void run_is_model(void) {
 static void no_folder(void) {
     Folder *f = folder_open();
     put_table(f, 100);
-    TrainResult r = train(&(Job){f, classes, 1, 0, NULL, "d.csv/run", 0, 0});
+    TrainResult r = job_run(&(Job){.f = f, .text = classes, .run = "d.csv/run"});
     CU_ASSERT_EQUAL(r.status, TRAIN_FAILED);
     CU_ASSERT_EQUAL(r.step, 0);
     CU_ASSERT_EQUAL(diag_status(f->diag), 3);
@@ -321,20 +229,23 @@ static void rounds(void) {
     Folder *f = folder_open();
     const char *const set[] = {"train.steps=20", "train.validate=6 steps"};
     put_table(f, 100);                 /* 80 to train on, 5 steps an epoch */
-    TrainResult r = train(&(Job){f, stepped, 1, 1, set, "whole", 0, 0});
+    TrainResult r = job_run(&(Job){.f = f, .text = stepped, .nset = 1, .set = set,
+                                   .run = "whole"});
     CU_ASSERT_EQUAL(r.epoch, 4);
     CU_ASSERT_EQUAL(lines(f, "whole/metrics.jsonl"), 4);
-    r = train(&(Job){f, stepped, 1, 2, set, "run", 0, 0});
+    r = job_run(&(Job){.f = f, .text = stepped, .nset = 2, .set = set, .run = "run"});
     CU_ASSERT_EQUAL(r.epoch, 4);
     CU_ASSERT_TRUE(r.validated);
     CU_ASSERT_EQUAL(lines(f, "run/metrics.jsonl"), 4);     /* 6 12 18 20 */
     CU_ASSERT_TRUE(folder_same(f, "run/weights.safetensors", "whole/weights.safetensors"));
-    r = train(&(Job){f, stepped, 1, 2, set, "cut", 0, 9});
+    r = job_run(&(Job){.f = f, .text = stepped, .nset = 2, .set = set, .run = "cut",
+                       .most = 9});
     CU_ASSERT_EQUAL(r.status, TRAIN_INTERRUPTED);
-    r = train(&(Job){f, stepped, 1, 2, set, "cut", true, 0});
-    same_files(f, "run", "cut");
+    r = job_run(&(Job){.f = f, .text = stepped, .nset = 2, .set = set, .run = "cut",
+                       .resume = true});
+    CU_ASSERT_TRUE(runs_same(f, "run", "cut"));
     const char *const few[] = {"train.steps=4", "train.batch=1"};
-    r = train(&(Job){f, stepped, 1, 2, few, "few", 0, 0});
+    r = job_run(&(Job){.f = f, .text = stepped, .nset = 2, .set = few, .run = "few"});
     CU_ASSERT_EQUAL(lines(f, "few/metrics.jsonl"), 4);     /* a tenth of 4 is 1 */
     folder_close(f);
 }
@@ -345,7 +256,7 @@ static void standardized(void) {
     const char *set = "data.valid=last 50%";
     folder_text(f, "d.csv", "a,b,y,kind\n1,5,0,0\n3,5,0,1\n1000,0,0,0\n1000,0,0,0\n");
     Model *m = folder_model(f, classes, 1, &set);
-    Session *s = session(m, 1);
+    Session *s = job_open(&(Job){.f = f}, m);
     TrainOptions o = {.run = NULL};
     TrainResult r;
     CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data));
@@ -368,7 +279,7 @@ static void predicted(void) {
     put_table(f, 37);
     Model *m = folder_model(f, classes, 0, NULL);
     SessionOptions so = {.program = {.training = true, .only = "init,forward,loss"},
-                         .exec = backend()};
+                         .exec = {.backend = backend_or(EXEC_JIT)}};
     Session *s = session_open(m, &so);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data) && session_init(s, 3));
@@ -406,7 +317,8 @@ static void sampled(void) {
     static const char *const statistics[] = {"mean", "std", "q05", "q50", "q95"};
     put_table(f, 30);
     Model *m = folder_model(f, regression, 0, NULL);
-    SessionOptions so = {.program = {.training = true, .only = "init,sample"}, .exec = backend()};
+    SessionOptions so = {.program = {.training = true, .only = "init,sample"},
+                         .exec = {.backend = backend_or(EXEC_JIT)}};
     Session *s = session_open(m, &so);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
     CU_ASSERT_TRUE_FATAL(data_open(f->arena, m, NULL, &data) && session_init(s, 3));
@@ -448,11 +360,11 @@ static void progress(void) {
 }
 
 static const UnitTest tests[] = {
-    {"loss_falls", loss_falls}, {"learns_pictures", learns_pictures}, {"same_seed", same_seed},
-    {"resume", resume}, {"resume_threads", resume_threads}, {"recorded", recorded},
+    {"loss_falls", loss_falls}, {"learns_pictures", learns_pictures}, {"recorded", recorded},
     {"diverges", diverges}, {"damaged", damaged}, {"early_stop", early_stop},
-    {"run_is_model", run_is_model}, {"no_folder", no_folder}, {"rounds", rounds}, {"standardized", standardized},
-    {"predicted", predicted}, {"sampled", sampled}, {"progress", progress},
+    {"run_is_model", run_is_model}, {"no_folder", no_folder}, {"rounds", rounds},
+    {"standardized", standardized}, {"predicted", predicted}, {"sampled", sampled},
+    {"progress", progress},
 };
 
 int main(void) { return unit_main("trainer", tests, COUNT(tests)); }

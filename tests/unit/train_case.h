@@ -1,4 +1,4 @@
-/* For tests of training: a folder of files, models from text, what was said. */
+/* For tests of training: a folder of files, models from text, what was said, runs. */
 #ifndef KILN_TESTS_TRAIN_CASE_H
 #define KILN_TESTS_TRAIN_CASE_H
 
@@ -86,6 +86,70 @@ static inline Model *folder_model(Folder *f, const char *text, int nset, const c
     ModelOptions o = {.path = folder_file(f, "m.yaml"), .text = text, .size = strlen(text),
                       .nset = nset, .set = set, .training = true};
     return model_load(f->arena, f->diag, &o);
+}
+
+/* What is asked for, or the interpreter where there is no JIT. */
+static inline Backend backend_or(Backend b) {
+    return b == EXEC_JIT && !exec_has_jit() ? EXEC_INTERP : b;
+}
+
+/* Training of a model in the folder `run`; ends before step `most` of this call. */
+typedef struct {
+    Folder *f;
+    const char *text;
+    int threads;                       /* 0: 1 */
+    int nset;
+    const char *const *set;
+    const char *run;                   /* NULL: nothing is written */
+    bool resume;
+    int most;                          /* 0: no end */
+    bool strict;
+    Backend backend;                   /* see backend_or */
+    bool split;                        /* some kernel must be cut for threads */
+} Job;
+
+static inline bool job_enough(void *user) {
+    int *left = user;
+    return --*left < 0;
+}
+
+static inline Session *job_open(const Job *j, Model *m) {
+    SessionOptions o = {.program = {.training = true, .threads = j->threads,
+                                    .only = TRAINER_ENTRIES},
+                        .exec = {.backend = backend_or(j->backend), .cflags = "-O1"}};
+    CU_ASSERT_PTR_NOT_NULL_FATAL(m);
+    m->strict = j->strict;
+    Session *s = session_open(m, &o);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    bool split = !j->split;
+    for (int i = 0; i < s->program->nkernel; i++)
+        split |= s->program->kernel[i]->parallel;
+    CU_ASSERT_TRUE(split);
+    return s;
+}
+
+static inline TrainResult job_run(const Job *j) {
+    Model *m = folder_model(j->f, j->text, j->nset, j->set);
+    Session *s = job_open(j, m);
+    Data data;
+    TrainResult result;
+    int left = j->most;
+    TrainOptions o = {.run = j->run ? folder_file(j->f, j->run) : NULL, .resume = j->resume,
+                      .stop = j->most ? job_enough : NULL, .user = &left};
+    CU_ASSERT_TRUE_FATAL(data_open(j->f->arena, m, NULL, &data));
+    trainer_run(s, &data, &o, &result);
+    session_close(s);
+    return result;
+}
+
+/* All that two runs wrote of their memory: weights, state, the optimizer's, sums. */
+static inline bool runs_same(Folder *f, const char *a, const char *b) {
+    static const char *const file[] = {"weights", "checkpoint"};
+    bool same = true;
+    for (size_t i = 0; i < COUNT(file); i++)
+        same &= folder_same(f, arena_printf(f->arena, "%s/%s.safetensors", a, file[i]),
+                            arena_printf(f->arena, "%s/%s.safetensors", b, file[i]));
+    return same;
 }
 
 #endif
