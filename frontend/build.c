@@ -1,11 +1,11 @@
 /* Layers in order: `from`, residual, repeat and blocks, down to rows of layers.def. */
 #include "frontend/build.h"
+#include "frontend/form.h"
 
 #include <string.h>
 
-static const char *const common[] = {"name", "from", NULL};
-static const char *const weighted[] = {"name",      "from",    "init",
-                                       "trainable", "weights", NULL};
+static const char *const common[] = {LAYER_FORM(FORM_WORD) NULL};
+static const char *const weighted[] = {WEIGHTED_FORM(FORM_WORD) NULL};
 
 /* --- one layer --- */
 
@@ -256,7 +256,7 @@ static bool one_input(Build *b, const Place *place, const Spec *s, Ref x, Ref *o
 }
 
 static Ref build_residual(Build *b, Place *place, Spec *s, Ref x) {
-    static const char *const keys[] = {"layers", "shortcut", "name", "from"};
+    static const char *const keys[] = {RESIDUAL_FORM(FORM_WORD)};
     Ref start, end, side;
     open_list(b, s);
     if (!build_set_name(b, place, s) || !only_keys(b, s, COUNT(keys), keys) ||
@@ -292,7 +292,7 @@ static Ref build_residual(Build *b, Place *place, Spec *s, Ref x) {
 }
 
 static Ref build_repeat(Build *b, Place *place, Spec *s, Ref x) {
-    static const char *const keys[] = {"times", "layers", "name", "from"};
+    static const char *const keys[] = {REPEAT_FORM(FORM_WORD)};
     int64_t times = 0;
     const char *what = arena_printf(b->arena, "%s: times", s->where);
     bool map = s->options->kind == TREE_MAP;
@@ -392,8 +392,8 @@ static Ref build_block(Build *b, Place *place, Spec *s, Ref x) {
 /* --- all of them --- */
 
 typedef Ref BuildGroup(Build *b, Place *place, Spec *s, Ref x);
-static const struct { const char *name; BuildGroup *build; } groups[] = {
-    {"residual", build_residual}, {"repeat", build_repeat}, {"scan", build_scan}};
+#define GROUP(name, ...) {#name, build_##name},
+static const struct { const char *name; BuildGroup *build; } groups[] = {GROUPS(GROUP)};
 
 bool build_is_group(const char *name) {
     for (size_t i = 0; i < COUNT(groups); i++)

@@ -1,5 +1,6 @@
 /* The layer `scan`: the user's layers as one step of a recurrence. */
 #include "frontend/build.h"
+#include "frontend/form.h"
 #include "frontend/row_cell.h"
 #include "frontend/row_scan.h"
 #include "ir/scan.h"
@@ -31,11 +32,11 @@ typedef struct {
     int first;                         /* of b->named: what is inside */
 } Steps;
 
-static const LayerRow scan_row = {
+const LayerRow scan_row = {
     "scan", "", "return one sequence|last = sequence; reverse bool = false", "", "", "", ""};
-static const LayerRow state_row = {"state", "", "shape! ints >=1", "", "", "", ""};
-static const char *const scan_keys[] = {"state", "layers", "lengths", "name", "from", NULL};
-static const char *const state_keys[] = {"start", "next", NULL};
+const LayerRow state_row = {"state", "", "shape! ints >=1", "", "", "", ""};
+static const char *const scan_keys[] = {SCAN_FORM(FORM_WORD) NULL};
+static const char *const state_keys[] = {STATE_FORM(FORM_WORD) NULL};
 
 /* --- inside and outside --- */
 

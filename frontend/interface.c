@@ -1,9 +1,10 @@
 /* The sections `inputs` and `outputs` of a model. */
 #include "frontend/build.h"
+#include "frontend/form.h"
 
 #include <string.h>
 
-static const LayerRow input_row = {
+const LayerRow input_row = {
     "input", "", "shape! ints >=1; dtype one f32|u8|i32|i64 = f32; batch bool = true",
     "",      "", "",
     ""};
@@ -101,7 +102,7 @@ static bool named_ref(Build *b, const Tree *t, const char *what, Ref *out) {
 
 /* name: tensor, name: {from, as} or name: {as} */
 static bool mapped_output(Build *b, Tree *t, Ref last) {
-    static const char *const keys[] = {"from", "as"};
+    static const char *const keys[] = {OUTPUT_FORM(FORM_WORD)};
     const char *what = arena_printf(b->arena, "output '%s'", t->key);
     Ref raw = last;
     Tree **as = NULL;

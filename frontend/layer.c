@@ -142,15 +142,7 @@ static const char *joined(const Macro *m, const char *a, const char *b) {
     return arena_printf(m->arena, "%s.%s", a, b);
 }
 
-/* One option of a row: "kernel! pair >=1 = 2". */
-typedef struct {
-    const char *name;
-    bool main;
-    ValueType type;
-    const char *def;                   /* NULL: required; "~": absent is allowed */
-} Option;
-
-static bool next_option(Arena *a, const char **at, Option *o) {
+bool layer_row_option(Arena *a, const char **at, LayerOption *o) {
     char *part = row_part(a, at, ';');
     if (!part)
         return false;
@@ -212,7 +204,7 @@ static void bind_pad1(Macro *m, const char *name, int64_t v) {
 
 /* An axis counts the dims without the batch, from the end if negative; bound as the ops
  * count, with the batch. */
-static bool bind_axis(Macro *m, const Option *o, const Tree *t, int64_t v) {
+static bool bind_axis(Macro *m, const LayerOption *o, const Tree *t, int64_t v) {
     double rank, batch;
     if (!scope_find(&m->numbers, "rank", 4, &rank) ||
         !scope_find(&m->numbers, "b", 1, &batch))
@@ -256,7 +248,7 @@ static void bind_ints(Macro *m, const char *name, const Ints *v) {
         macro_number(m, arena_printf(m->arena, "%s.%d", name, i), (double)v->item[i]);
 }
 
-static bool bind_option(Macro *m, const Option *o, const Tree *t, const Scope *scope) {
+static bool bind_option(Macro *m, const LayerOption *o, const Tree *t, const Scope *scope) {
     union {
         int64_t i;
         int64_t pair[2];
@@ -298,7 +290,7 @@ static bool bind_option(Macro *m, const Option *o, const Tree *t, const Scope *s
 
 /* The option's tree, made from the default where the user gives none: "@kernel" is a copy
  * of another option's. */
-static Tree *option_tree(Macro *m, const Option *o, Tree *options) {
+static Tree *option_tree(Macro *m, const LayerOption *o, Tree *options) {
     Tree *t = tree_find(options, o->name);
     const Tree *other = o->def && *o->def == '@' ? tree_find(options, o->def + 1) : NULL;
     if (t || !o->def || (*o->def == '@' && !other))
@@ -315,10 +307,10 @@ static Tree *option_tree(Macro *m, const Option *o, Tree *options) {
     return tree_add(m->arena, options, o->name, t);
 }
 
-static const char *main_option(Macro *m, const LayerRow *row) {
+const char *layer_main(Arena *a, const LayerRow *row) {
     const char *at = row->options;
-    Option o;
-    while (next_option(m->arena, &at, &o))
+    LayerOption o;
+    while (layer_row_option(a, &at, &o))
         if (o.main)
             return o.name;
     const char *second = strchr(row->inputs, ' ');
@@ -330,7 +322,7 @@ static const char *main_option(Macro *m, const LayerRow *row) {
 static bool open_main(Macro *m, const LayerRow *row, Tree *options) {
     if (options->kind == TREE_MAP)
         return true;
-    const char *name = main_option(m, row);
+    const char *name = layer_main(m->arena, row);
     Tree *value = NEW(m->arena, 1, Tree);
     *value = *options;
     options->kind = TREE_MAP;
@@ -351,8 +343,8 @@ static bool keys_known(Macro *m, const LayerRow *row, const Tree *options,
     const char **known = NULL, *at = row->options, *name;
     int n = 0;
     bool ok = true;
-    Option o;
-    while (next_option(m->arena, &at, &o))
+    LayerOption o;
+    while (layer_row_option(m->arena, &at, &o))
         PUSH(m->arena, known, n) = o.name;
     for (; *common; common++)
         PUSH(m->arena, known, n) = *common;
@@ -378,8 +370,8 @@ bool macro_open(Macro *m, const LayerRow *row, Tree *options, const char *const 
 bool macro_options(Macro *m, const LayerRow *row, Tree *options, const Scope *scope) {
     const char *at = row->options;
     bool ok = true;
-    Option o;
-    while (next_option(m->arena, &at, &o)) {
+    LayerOption o;
+    while (layer_row_option(m->arena, &at, &o)) {
         const Tree *t = option_tree(m, &o, options);
         if (!t)
             ok = diag_error(m->loc, "%s: no '%s' is given", m->where, o.name);

@@ -14,6 +14,18 @@ const LayerRow *layer_find(const char *name);          /* NULL: there is none */
 const char *layer_part(const char *name);              /* the statements of a PART */
 /* An op of the op table as a layer; NULL: there is none. */
 const LayerRow *layer_of_op(Arena *a, const char *name);
+/* One option of a row: "kernel! pair >=1 = 2". */
+typedef struct {
+    const char *name;
+    bool main;
+    ValueType type;
+    const char *def;                   /* NULL: required; "~": absent is allowed; see
+                                          layers.def */
+} LayerOption;
+/* The next one of row->options; false: no more. */
+bool layer_row_option(Arena *a, const char **at, LayerOption *o);
+/* What a value stands for that is given in place of the options; NULL: nothing. */
+const char *layer_main(Arena *a, const LayerRow *row);
 /* Reports an unknown layer; `extra` are names of the user's blocks. */
 bool layer_unknown(Arena *a, Loc loc, const char *name, int nextra, const char **extra);
 

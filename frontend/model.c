@@ -1,6 +1,7 @@
 /* Models: from a file and overrides, through the schema, to graphs. */
 #include "frontend/model.h"
 #include "frontend/build.h"
+#include "frontend/form.h"
 
 #include <string.h>
 
@@ -29,7 +30,7 @@ static const char *stem(const Model *m) {
 }
 
 static bool blocks_sound(const Tree *blocks) {
-    static const char *const keys[] = {"args", "layers"};
+    static const char *const keys[] = {BLOCK_FORM(FORM_WORD)};
     bool ok = true;
     if (blocks && blocks->kind != TREE_MAP)
         return diag_error(blocks->loc,

@@ -3,34 +3,17 @@
 
 #include <string.h>
 
-typedef enum {
-#define VALUE(id, ...) KEY_##id = VALUE_##id,
-    VALUES
-#undef VALUE
-    KEY_MAP = NVALUE,
-    KEY_PICK,
-    KEY_PICKS,
-    KEY_ANY
-} KeyKind;
+const char schema_must[] = "must";
 
-typedef struct Key {
-    const char *path;
-    KeyKind kind;
-    const char *rule, *def;
-    int field;                         /* offset in Settings, or -1 */
-    const char *help;
-} Key;
-
-static const char must[] = "must";
-
-#define MUST must
+#define MUST schema_must
 #define AT(field) (int)offsetof(Settings, field)
 #define NOWHERE (-1)
-static const Key keys[] = {
+const Key schema_keys[] = {
 #define KEY(path, kind, rule, def, field, help) \
     {path, KEY_##kind, rule, def, field, help},
 #include "frontend/schema.def"
 };
+const int schema_key_count = COUNT(schema_keys);
 
 typedef struct Check {
     Arena *arena;
@@ -51,16 +34,14 @@ static const char *named(const Check *c, const char *path) {
                         path + c->root + (path[c->root] == '.'));
 }
 
-static const Key *key_find(const char *path, size_t len) {
-    for (size_t i = 0; i < COUNT(keys); i++)
-        if (!strncmp(keys[i].path, path, len) && !keys[i].path[len])
-            return &keys[i];
+const Key *schema_key(const char *path) {
+    for (int i = 0; i < schema_key_count; i++)
+        if (!strcmp(schema_keys[i].path, path))
+            return &schema_keys[i];
     return NULL;
 }
 
-/* The last word of k's path if k stands directly below `path` ("": at the top). `init` is
- * no key of a file. */
-static const char *word_below(const Key *k, const char *path) {
+const char *schema_word(const Key *k, const char *path) {
     size_t n = strlen(path);
     if (n && (strncmp(k->path, path, n) || k->path[n] != '.'))
         return NULL;
@@ -69,10 +50,10 @@ static const char *word_below(const Key *k, const char *path) {
 }
 
 static const Key *key_below(const char *path, const char *word) {
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        const char *w = word_below(&keys[i], path);
+    for (int i = 0; i < schema_key_count; i++) {
+        const char *w = schema_word(&schema_keys[i], path);
         if (w && !strcmp(w, word))
-            return &keys[i];
+            return &schema_keys[i];
     }
     return NULL;
 }
@@ -81,8 +62,8 @@ static bool unknown_key(Check *c, Loc loc, const char *word, const char *path,
                         const char *what) {
     const char *known[64];
     int n = 0;
-    for (size_t i = 0; i < COUNT(keys) && n < 64; i++)
-        if ((known[n] = word_below(&keys[i], path)))
+    for (int i = 0; i < schema_key_count && n < 64; i++)
+        if ((known[n] = schema_word(&schema_keys[i], path)))
             n++;
     const char *where = *path ? arena_printf(c->arena, "%s: ", named(c, path)) : "";
     return unknown_word(loc, word,
@@ -101,19 +82,19 @@ static Tree *implied(Check *c, const char *text, Loc loc) {
 /* Adds what the map leaves out. The order of keys is the user's, then the table's. */
 static bool add_defaults(Check *c, Tree *map, const char *path) {
     bool ok = true;
-    for (size_t i = 0; i < COUNT(keys); i++) {
-        const char *word = word_below(&keys[i], path);
-        if (!word || tree_find(map, word) || !keys[i].def)
+    for (int i = 0; i < schema_key_count; i++) {
+        const char *word = schema_word(&schema_keys[i], path);
+        if (!word || tree_find(map, word) || !schema_keys[i].def)
             continue;
-        if (keys[i].def == must) {
+        if (schema_keys[i].def == schema_must) {
             const char *where =
                 *path ? arena_printf(c->arena, "%s: ", named(c, path)) : "";
             ok = diag_error(map->implied ? map->loc : map->key_loc,
-                            "%sno '%s' is given (%s)", where, word, keys[i].help);
+                            "%sno '%s' is given (%s)", where, word, schema_keys[i].help);
             continue;
         }
-        Tree *t = tree_add(c->arena, map, word, implied(c, keys[i].def, map->loc));
-        ok &= check(c, &map->item[map->n - 1], &keys[i]) && t;
+        Tree *t = tree_add(c->arena, map, word, implied(c, schema_keys[i].def, map->loc));
+        ok &= check(c, &map->item[map->n - 1], &schema_keys[i]) && t;
     }
     return ok;
 }
@@ -224,7 +205,7 @@ static bool check(Check *c, Tree **at, const Key *k) {
 bool schema_check(Arena *a, Strs *strs, const Scope *scope, Tree **t, const char *path,
                   const char *what, Settings *set) {
     Check c = {a, strs, scope, set, what, strlen(path)};
-    const Key *k = key_find(path, strlen(path));
+    const Key *k = schema_key(path);
     if (!k)
         bug("schema path '%s'", path);
     return check(&c, t, k);

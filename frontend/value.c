@@ -53,8 +53,7 @@ static bool expected(const Tree *t, ValueType type, const char *what) {
     return diag_error(t->loc, "%s: expected %s, got %s", what, want, tree_kind_name(t));
 }
 
-/* The rule's bounds; open: lo itself is not allowed. */
-static void bounds(const char *rule, double *lo, double *hi, bool *open) {
+void value_bounds(const char *rule, double *lo, double *hi, bool *open) {
     *lo = -INFINITY;
     *hi = INFINITY;
     *open = false;
@@ -73,7 +72,7 @@ static bool read_num(const Scope *s, const Tree *t, ValueType type, const char *
     double lo, hi, v;
     bool open;
     char bound[40], got[40];
-    bounds(type.rule, &lo, &hi, &open);
+    value_bounds(type.rule, &lo, &hi, &open);
     if (!number_real(s, t, what, &v))
         return false;
     num_double(got, v);
@@ -91,7 +90,7 @@ static bool read_int(const Scope *s, const Tree *t, ValueType type, const char *
                      int64_t *out) {
     double lo, hi;
     bool open;
-    bounds(type.rule, &lo, &hi, &open);
+    value_bounds(type.rule, &lo, &hi, &open);
     int64_t from = isinf(lo) ? -((int64_t)1 << 53) : (int64_t)lo + open;
     int64_t to = isinf(hi) ? (int64_t)1 << 53 : (int64_t)hi;
     return number_whole(s, t, what, from, to, out);

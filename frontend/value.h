@@ -45,6 +45,8 @@ typedef struct {
  * messages: "train.batch", "linear 'fc2': units". */
 bool value_read(Arena *a, const Scope *s, const Tree *t, ValueType type, const char *what,
                 void *out);
+/* The bounds that a rule sets for numbers, or infinity; open: lo itself is not allowed. */
+void value_bounds(const char *rule, double *lo, double *hi, bool *open);
 ValueKind value_kind(const char *name, size_t len);    /* NVALUE: there is none */
 /* Reports `message` about `word`, with the nearest of the known ones, and all of them. */
 bool unknown_word(Loc loc, const char *word, const char *message, int n,
