@@ -1,70 +1,181 @@
-/* kiln ops: the table of ops, for readers. */
+/* kiln ops: the tables of what a model file can name, for readers. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/rows.h"
 #include "tools/tool.h"
 
-static json_t *op_json(const OpInfo *o) {
-    return json_pack("{s:s,s:s,s:s,s:s,s:s}", "name", o->name, "operands", o->src,
-                     "attributes", o->attrs, "equation", o->eq, "help", o->help);
+/* A line of a row's details: an option, an operand .. */
+typedef struct {
+    Arena *arena;
+    Text *out;                         /* one of both */
+    json_t *json;
+} Details;
+
+static void put(const Details *d, const char *what, const char *name, const char *text) {
+    if (d->out) {
+        text_printf(d->out, "  %-10s %s%s%s\n", what, name, *name && *text ? ": " : "", text);
+        return;
+    }
+    char *list = arena_printf(d->arena, "%ss", what);
+    if (!json_object_get(d->json, list))
+        json_object_set_new(d->json, list, json_array());
+    json_array_append_new(json_object_get(d->json, list),
+                          json_pack("{s:s,s:s}", "name", name, "is", text));
 }
 
-static void put_json(Text *out, const OpInfo *only) {
+static void put_one(const Details *d, const char *what, const char *text) {
+    if (!*text)
+        return;
+    if (d->out)
+        put(d, what, "", text);
+    else
+        json_object_set_new(d->json, what, json_string(text));
+}
+
+/* "a whole number, >=1, default 2; may stand alone" */
+static const char *value_words(Arena *a, ValueType type, const char *def, bool alone) {
+    const char *rule = type.rule ? type.rule : "";
+    const char *is = value_names(type.kind);
+    const char *of = type.kind == VALUE_ONE ? rule
+                   : *rule ? arena_printf(a, "%s, %s", is, rule) : is;
+    const char *start = !def              ? ", required"
+                        : *def == '~'     ? ""
+                        : *def == '@'     ? arena_printf(a, ", default that of %s", def + 1)
+                                          : arena_printf(a, ", default %s", def);
+    return arena_printf(a, "%s%s%s", of, start, alone ? "; may stand alone" : "");
+}
+
+/* --- rows --- */
+
+static void put_layer(const Details *d, const LayerRow *l) {
+    const char *at = l->options, *part, *params = l->params, *inputs = l->inputs;
+    LayerOption o;
+    while ((part = row_part(d->arena, &inputs, ' ')))
+        put(d, "input", part, "");
+    while (layer_row_option(d->arena, &at, &o))
+        put(d, "option", o.name, value_words(d->arena, o.type, o.def, o.main));
+    while ((part = row_part(d->arena, &params, ';')))
+        put(d, "parameter", part, "");
+}
+
+static void put_keys(const Details *d, const char *path) {
+    const char *alone = schema_key(path)->rule;
+    for (int i = 0; i < schema_key_count; i++) {
+        const Key *k = &schema_keys[i];
+        const char *word = schema_word(k, path);
+        const char *def = k->def == schema_must ? NULL : k->def ? k->def : "~";
+        if (word)
+            put(d, "option", word, arena_printf(d->arena, "%s: %s", k->help, value_words(
+                d->arena, (ValueType){(ValueKind)k->kind, k->rule}, def, !strcmp(word, alone))));
+    }
+}
+
+static void put_op(const Details *d, const OpInfo *op) {
+    static const char *const kind[] = {"whole number", "number", "list"};
+    OpAttr attr[MAX_ATTRS];
+    OpSource src[MAX_SOURCES];
+    int nattr = op_attrs(op, attr), nsrc = op_sources(op, src);
+    for (int i = 0; i < nsrc; i++)
+        put(d, "operand", arena_printf(d->arena, "%.*s", (int)src[i].len, src[i].name),
+            src[i].optional ? "optional" : "");
+    for (int i = 0; i < nattr; i++) {
+        char number[40];
+        num_double(number, attr[i].value);
+        put(d, "attribute", arena_printf(d->arena, "%.*s", (int)attr[i].len, attr[i].name),
+            arena_printf(d->arena, "%s%s%s", kind[attr[i].kind],
+                         attr[i].has_default ? ", default " : "",
+                         attr[i].has_default ? number : ""));
+    }
+    put_one(d, "equation", op->eq);
+}
+
+static void put_scalar(const Details *d, const FnInfo *fn) {
+    static const char *const takes[] = {"any type", "floats", "floats; computed in f32",
+                                        "u32", "bool"};
+    if (!fn->prim) {
+        put_one(d, "takes", takes[fn->types]);
+        put_one(d, "is", fn->def);
+    }
+    put_one(d, "derivative", fn->grad ? fn->grad : "");
+}
+
+static void put_row(const Details *d, const Row *r) {
+    if (r->layer)
+        put_layer(d, r->layer);
+    for (int i = 0; i < r->nform; i++)
+        put(d, "key", r->form[i].key, r->form[i].help);
+    if (r->path)
+        put_keys(d, r->path);
+    if (r->op)
+        put_op(d, r->op);
+    if (r->fn)
+        put_scalar(d, r->fn);
+}
+
+/* --- the whole --- */
+
+static bool asked(const Row *r, const char *name) { return !name || !strcmp(r->name, name); }
+
+static void put_json(Text *out, Arena *a, int n, const Row *row, const char *name) {
     json_t *list = json_array();
-    for (int i = 0; i < op_count; i++)
-        if (!only || only == &op_info[i])
-            json_array_append_new(list, op_json(&op_info[i]));
+    for (int i = 0; i < n; i++)
+        if (asked(&row[i], name)) {
+            Details d = {.arena = a, .json = json_pack(
+                "{s:s,s:s,s:s}", "kind", row_kind_name[row[i].kind], "name", row[i].name,
+                "help", row[i].help)};
+            put_row(&d, &row[i]);
+            json_array_append_new(list, d.json);
+        }
     char *text = json_dumps(list, JSON_PRESERVE_ORDER | JSON_INDENT(1));
     text_printf(out, "%s\n", text ? text : "[]");
     free(text);
     json_decref(list);
 }
 
-static void put_list(Text *out) {
-    for (int i = 0; i < op_count; i++)
-        text_printf(out, "%-22s %s\n", op_info[i].name, op_info[i].help);
+static void put_list(Text *out, int n, const Row *row) {
+    for (int i = 0; i < n; i++) {
+        if (!i || row[i].kind != row[i - 1].kind)
+            text_printf(out, "%s%s\n", i ? "\n" : "", row_plural[row[i].kind]);
+        text_printf(out, "  %-22s %s\n", row[i].name, row[i].help);
+    }
 }
 
-static void put_details(Text *out, const OpInfo *o) {
-    OpAttr attr[MAX_ATTRS];
-    OpSource src[MAX_SOURCES];
-    int nattr = op_attrs(o, attr), nsrc = op_sources(o, src);
-    text_printf(out, "%s: %s\n\n", o->name, o->help);
-    for (int i = 0; i < nsrc; i++)
-        text_printf(out, "  operand    %.*s%s\n", (int)src[i].len, src[i].name,
-                    src[i].optional ? ", optional" : "");
-    for (int i = 0; i < nattr; i++) {
-        static const char *const kind[] = {"whole number", "number", "list"};
-        char number[40];
-        text_printf(out, "  attribute  %.*s: %s", (int)attr[i].len, attr[i].name,
-                    kind[attr[i].kind]);
-        if (attr[i].has_default)
-            text_printf(out, ", default %s", num_double(number, attr[i].value));
-        text_printf(out, "\n");
+static void put_details(Text *out, Arena *a, int n, const Row *row, const char *name) {
+    for (int i = 0; i < n; i++)
+        if (asked(&row[i], name)) {
+            Details d = {.arena = a, .out = out};
+            text_printf(out, "%s%s (%s): %s\n\n", out->n ? "\n" : "", name,
+                        row_kind_name[row[i].kind], row[i].help);
+            put_row(&d, &row[i]);
+        }
+}
+
+static bool known(Arena *a, int n, const Row *row, const char *name) {
+    const char **names = NEW(a, n, const char *);
+    for (int i = 0; i < n; i++) {
+        names[i] = row[i].name;
+        if (asked(&row[i], name))
+            return true;
     }
-    text_printf(out, "%s  %s\n", nsrc || nattr ? "\n" : "", o->eq);
+    return usage_unknown("name", name, n, names);
 }
 
 int command_ops(const Args *args) {
-    const OpInfo *op = args->file ? op_find(args->file) : NULL;
+    Arena *a = arena_new();
     Text out = {0};
-    if (args->file && !op) {
-        Arena *a = arena_new();
-        const char **known = NEW(a, op_count, const char *);
-        for (int i = 0; i < op_count; i++)
-            known[i] = op_info[i].name;
-        usage_unknown("op", args->file, op_count, known);
-        arena_free(a);
-        return BAD_USAGE;
-    }
-    if (args->json)
-        put_json(&out, op);
-    else if (op)
-        put_details(&out, op);
-    else
-        put_list(&out);
-    bool ok = tool_print(&out);
+    int n;
+    const Row *row = rows_all(a, &n);
+    bool found = known(a, n, row, args->file), ok = true;
+    if (found && args->json)
+        put_json(&out, a, n, row, args->file);
+    else if (found && args->file)
+        put_details(&out, a, n, row, args->file);
+    else if (found)
+        put_list(&out, n, row);
+    ok = !found || tool_print(&out);
     text_free(&out);
-    return ok ? DONE : SYSTEM;
+    arena_free(a);
+    return !found ? BAD_USAGE : ok ? DONE : SYSTEM;
 }
