@@ -19,23 +19,24 @@ void c_stream_header(Emit *e) {
         "int %s_stream_copy(void *to, const void *from);\n\n", e->upper, p, p, p);
 }
 
-void c_stream(Emit *e) {
-    c_open(e, "int %s_stream_init(void *stream)", e->prefix);
-    c_line(e, "if (stream == NULL || (uintptr_t)stream %% %s_ALIGN != 0)", e->upper);
+/* A function that returns 1 where `bad` or the pointer is not aligned, else runs `does`. */
+static void checked(Emit *e, const char *head, const char *bad, const char *pointer,
+                    const char *does) {
+    c_open(e, "int %s_stream_%s", e->prefix, head);
+    c_line(e, "if (%s || (uintptr_t)%s %% %s_ALIGN != 0)", bad, pointer, e->upper);
     c_line(e, "    return 1;");
-    c_line(e, "memset(stream, 0, %s_STREAM_BYTES);", e->upper);
+    c_line(e, "%s, %s_STREAM_BYTES);", does, e->upper);
     c_line(e, "return 0;");
     c_close(e);
     text_printf(e->out, "\n");
+}
+
+void c_stream(Emit *e) {
+    checked(e, "init(void *stream)", "stream == NULL", "stream", "memset(stream, 0");
     c_open(e, "int %s_stream_reset(void *stream)", e->prefix);
     c_line(e, "return %s_stream_init(stream);", e->prefix);
     c_close(e);
     text_printf(e->out, "\n");
-    c_open(e, "int %s_stream_copy(void *to, const void *from)", e->prefix);
-    c_line(e, "if (to == NULL || from == NULL || (uintptr_t)to %% %s_ALIGN != 0)", e->upper);
-    c_line(e, "    return 1;");
-    c_line(e, "memcpy(to, from, %s_STREAM_BYTES);", e->upper);
-    c_line(e, "return 0;");
-    c_close(e);
-    text_printf(e->out, "\n");
+    checked(e, "copy(void *to, const void *from)", "to == NULL || from == NULL", "to",
+            "memcpy(to, from");
 }

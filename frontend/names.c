@@ -59,11 +59,14 @@ static const Tree *find_later(const Tree *t, const char *name) {
     return NULL;
 }
 
-/* A tensor so called inside a scan that is built. */
+/* A tensor inside a scan that is built whose path is the name, or ends with it. */
 static const Named *find_closed(const Build *b, const char *name) {
+    size_t n = strlen(name);
     for (int i = b->nnamed; i-- > 0;) {
-        const char *dot = strrchr(b->named[i].path, '.');
-        if (b->named[i].closed && dot && !strcmp(dot + 1, name))
+        const char *path = b->named[i].path;
+        size_t before = strlen(path) - n;
+        if (b->named[i].closed && strlen(path) >= n && !strcmp(path + before, name) &&
+            (!before || path[before - 1] == '.'))
             return &b->named[i];
     }
     return NULL;
@@ -93,7 +96,6 @@ bool build_unknown_tensor(Build *b, Loc loc, const char *what, const char *name)
     }
     return false;
 }
-
 
 const char *build_auto_name(Build *b, Place *place, const char *type) {
     struct Count *c = NULL;

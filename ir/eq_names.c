@@ -305,6 +305,21 @@ const Expr *row_value(Parser *ps, const char *name, size_t len) {
 
 /* --- what must hold --- */
 
+/* Does the name that stands at `at` stand in the text before it, too? */
+static bool named_before(Row *r, const char *from, const char *at, size_t len) {
+    Parser ps = r->ps;
+    const char *name;
+    size_t n;
+    ps.quiet = true;
+    for (ps.at = from; ps.at < at;) {
+        if (!parse_name(&ps, &name, &n))
+            ps.at++;
+        else if (name < at && n == len && !memcmp(name, at, len))
+            return true;
+    }
+    return false;
+}
+
 /* Names in the text and what they are: "X.1 is 3, groups is 2". */
 static void explain(Row *r, const char *from, const char *to, Text *out) {
     Parser ps = r->ps;
@@ -317,7 +332,10 @@ static void explain(Row *r, const char *from, const char *to, Text *out) {
             ps.at++;
             continue;
         }
+        bool again = named_before(r, from, name, len);
         const Ix *e = row_ix(&ps, name, len);
+        if (again)
+            continue;
         if (e && ix_is_const(e, &v))
             text_printf(out, "%s%.*s is %lld", out->n ? ", " : "", (int)len, name,
                         (long long)v);

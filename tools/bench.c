@@ -187,7 +187,7 @@ int command_bench(const Args *args) {
     bool training = strcmp(entry, "loss") == 0 || strcmp(entry, "grad") == 0 ||
                     strcmp(entry, "step") == 0;
     Bench b = {.tool = t, .threads = args->threads > 0 ? (int)args->threads : 1};
-    ProgramOptions o = {.training = training, .stream = true,
+    ProgramOptions o = {.training = training,
                         .only = arena_printf(t->arena, "init,%s", entry)};
     uint64_t seed;
     if (args->profile && tool_backend(t) == EXEC_C) {

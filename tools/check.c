@@ -206,7 +206,7 @@ static bool put(Tool *t, Summary *s) {
 
 int command_check(const Args *args) {
     Tool *t = tool_new(args);
-    ProgramOptions o = {.training = args->train, .stream = true};
+    ProgramOptions o = {.training = args->train};
     Summary s = {.tool = t};
     if (!tool_options(t, &o))
         return tool_usage(t);

@@ -103,7 +103,7 @@ static bool build(Compile *c, ProgramOptions *o) {
 int command_compile(const Args *args) {
     Tool *t = tool_new(args);
     Compile c = {.tool = t};
-    ProgramOptions o = {.training = args->train, .stream = true};
+    ProgramOptions o = {.training = args->train};
     if (!args->out) {
         usage_error("compile: -o FOLDER is missing");
         return tool_usage(t);

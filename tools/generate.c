@@ -12,7 +12,7 @@ typedef struct {
     const Vocab *tokens;
     Generator *generator;
     Sampler *sampler;
-    int nprompt;
+    int64_t nprompt;
     int32_t *prompt;
 } Generate;
 
@@ -30,22 +30,14 @@ static bool sample_options(const Tool *t, SampleOptions *o) {
 static bool read_prompt(Generate *g) {
     Tool *t = g->t;
     const char *text = t->args->prompt ? t->args->prompt : "";
-    size_t size = strlen(text);
-    bool bytes = !strcmp(t->model->set.data.tokens, "bytes"), ok = true;
-    for (size_t at = 0, n; at < size; at += n ? n : 1) {
-        n = bytes ? 1 : char_length(text + at, size - at);
-        int found = n ? vocab_find(g->tokens, text + at, n) : -1;
-        if (found < 0)
-            ok = diag_error(diag_nowhere(t->diag), "--prompt: '%.*s' is not among the %d "
-                            "characters of the text that the model is trained on",
-                            n ? (int)n : 1, text + at, g->tokens->n);
-        PUSH(t->arena, g->prompt, g->nprompt) = found;
-    }
-    if (!size) {
+    const Source *src = diag_source(t->diag, "--prompt", text, strlen(text));
+    bool bytes = !strcmp(t->model->set.data.tokens, "bytes");
+    g->prompt = vocab_encode(t->arena, g->tokens, src, bytes, &g->nprompt);
+    if (!src->size) {
         int line = vocab_find(g->tokens, "\n", 1);
         PUSH(t->arena, g->prompt, g->nprompt) = line < 0 ? 0 : line;
     }
-    return ok;
+    return g->prompt != NULL;
 }
 
 static bool put(Generate *g, const char *s, size_t n) {
@@ -64,7 +56,7 @@ static bool write_text(Generate *g) {
     const float *logits = NULL;
     if (a->prompt && !put(g, a->prompt, strlen(a->prompt)))
         return false;
-    for (int i = 0; i < g->nprompt; i++)
+    for (int64_t i = 0; i < g->nprompt; i++)
         if (!(logits = generator_feed(g->generator, g->prompt[i])))
             return false;
     for (int64_t i = 0; i < count; i++) {
@@ -88,8 +80,7 @@ static bool run(Generate *g, const ProgramOptions *o) {
     if (!sample_options(t, &sample) || !tool_vocabs(t, &vocab))
         return false;
     g->tokens = vocab.tokens ? vocab.tokens : vocab_bytes(t->arena);
-    s.program.stream = generator_streams(t->model);
-    s.program.only = s.program.stream ? "init,stream" : "init,forward";
+    s.program.only = generator_streams(t->model) ? "init,stream" : "init,forward";
     s.program.raw = true;
     Session *session = read_prompt(g) ? session_open(t->model, &s) : NULL;
     bool ok = session && tool_read_weights(t, session) &&

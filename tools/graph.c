@@ -127,7 +127,7 @@ int command_graph(const Args *args) {
     const char *entry = args->entry ? args->entry : "forward";
     bool training = strcmp(entry, "loss") == 0 || strcmp(entry, "grad") == 0 ||
                     strcmp(entry, "step") == 0;
-    ProgramOptions o = {.training = training, .stream = strcmp(entry, "stream") == 0};
+    ProgramOptions o = {.training = training, .only = entry};
     if (!tool_options(t, &o))
         return tool_usage(t);
     bool ok = tool_model(t, training, args->batch > 0 ? args->batch : 0);

@@ -117,7 +117,7 @@ Program *tool_program(Tool *t, ProgramOptions *o) {
 }
 
 bool tool_streams(Tool *t) {
-    ProgramOptions o = {.stream = true, .only = "stream"};
+    ProgramOptions o = {.only = "stream"};
     int n;
     return !t->model->set.deploy.stream || program_graphs(t->arena, t->model, &o, &n);
 }

@@ -48,7 +48,6 @@ static kiln *open_model(ModelOptions m, const kiln_options *given) {
     m.training = o->training;
     m.strict = o->strict;
     k->options.program.training = o->training;
-    k->options.program.stream = true;
     k->options.program.threads = o->threads;
     k->options.exec.opt = 2;
     if (choose_backend(k, o->backend) && choose_target(k, o->target))

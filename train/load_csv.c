@@ -127,6 +127,14 @@ static bool window_fits(const Load *l, const Field *f, const char *key, int64_t 
     return diag_note(f->tensor->loc, "'%s' is declared here", f->tensor->name);
 }
 
+static bool too_short(const Load *l, int64_t past) {
+    const Dataset *s = l->set;
+    long long behind = s->span - past;
+    const char *more = behind ? arena_printf(l->temp, " and the %lld behind them", behind) : "";
+    return diag_error((Loc){l->csv.src, 0, 0}, "got %lld rows, expected %lld or more: a window "
+                      "is %lld%s", (long long)s->rows, (long long)s->span, (long long)past, more);
+}
+
 static bool put_windows(Load *l, const int *column, int ninput, int n) {
     const int64_t past = l->m->set.data.window.past, ahead = l->m->set.data.window.ahead;
     const int64_t beyond = ahead ? ahead : l->m->set.data.window.future;
@@ -142,9 +150,7 @@ static bool put_windows(Load *l, const int *column, int ninput, int n) {
                               n - ninput))
         return false;
     if (s->rows < s->span)
-        return diag_error((Loc){l->csv.src, 0, 0}, "got %lld rows, expected %lld or more: a "
-                          "window is %lld and the %lld behind them", (long long)s->rows,
-                          (long long)s->span, (long long)past, (long long)(s->span - past));
+        return too_short(l, past);
     if (!put_rows(l, x, ninput, column))
         return false;
     if (label && !put_rows(l, label, n - ninput, column + ninput))

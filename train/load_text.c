@@ -24,31 +24,6 @@ static bool numbers_suffice(const Load *l, const Field *f, const Source *src, bo
                      f == l->set->field ? "declared" : "judged");
 }
 
-static bool unknown_char(const Load *l, const Source *src, size_t at, size_t n) {
-    const unsigned char c = (unsigned char)src->text[at];
-    if (!n)
-        return diag_error(text_place(src, at), "byte 0x%02x is no part of UTF-8 text", c);
-    const char *name = c < ' ' ? arena_printf(l->temp, "the byte 0x%02x", c)
-                               : arena_printf(l->temp, "'%.*s'", (int)n, src->text + at);
-    return diag_error(text_place(src, at), "%s is not among the %d characters of the text that "
-                      "the model is trained on", name, l->vocab->tokens->n);
-}
-
-/* The numbers of all tokens; NULL: one has none. */
-static const int32_t *encode(Load *l, const Source *src, bool bytes, int64_t *n) {
-    int32_t *number = arena_array(l->temp, src->size, sizeof *number);
-    bool ok = true;
-    *n = 0;
-    for (size_t at = 0, len; at < src->size && !diag_full(l->m->diag); at += len ? len : 1) {
-        len = bytes ? 1 : char_length(src->text + at, src->size - at);
-        int found = len ? vocab_find(l->vocab->tokens, src->text + at, len) : -1;
-        if (found < 0)
-            ok = unknown_char(l, src, at, len);
-        number[(*n)++] = found;
-    }
-    return ok ? number : NULL;
-}
-
 /* All numbers as the field's elements, or those of a field that has the same. */
 static bool put_tokens(Load *l, Field *f, const int32_t *number) {
     const Field *first = l->set->field;
@@ -104,6 +79,6 @@ bool load_text(Load *l, const DataFiles *f) {
     for (int i = 0; i < l->set->nfield; i++)
         if (!numbers_suffice(l, &l->set->field[i], src, bytes))
             return false;
-    const int32_t *number = encode(l, src, bytes, &l->set->rows);
+    const int32_t *number = vocab_encode(l->temp, l->vocab->tokens, src, bytes, &l->set->rows);
     return number && put_windows(l, loc, src, number);
 }

@@ -303,7 +303,7 @@ static void build_entries(Build *b) {
         build_forward(b, "forward", o->train_forward ? MODE_TRAIN : MODE_EVAL);
     if (b->m->random && wanted(b, "sample"))
         build_forward(b, "sample", MODE_SAMPLE);
-    if (o->stream && b->m->set.deploy.stream && wanted(b, "stream"))
+    if (b->m->set.deploy.stream && wanted(b, "stream"))
         build_stream(b);
     if (o->upstream || (o->whole && o->training)) {
         if (wanted(b, "grad"))

@@ -14,7 +14,6 @@ typedef struct {
                                           "upstream.<output>" instead of the loss */
     bool whole;                        /* grad: outputs too, and gradients of all parameters
                                           and of floating inputs; implied by upstream */
-    bool stream;                       /* the entry `stream`, if the model has one */
     bool raw;                          /* outputs before `as` */
     bool eval;                         /* grad in evaluation mode */
     bool train_forward;                /* forward in training mode, with its new state */

@@ -1,6 +1,7 @@
 /* Vocabularies: tokens in a hash table, and as a file. */
 #include "train/vocab.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,6 +111,33 @@ Vocab *vocab_chars(Arena *a, const Source *src) {
         vocab_add(v, seen->token[i].s, seen->token[i].n);
     arena_free(temp);
     return ok ? v : NULL;
+}
+
+static bool unknown_char(const Vocab *v, const Source *src, size_t at, size_t n) {
+    const unsigned char c = (unsigned char)src->text[at];
+    if (!n)
+        return diag_error(text_place(src, at), "byte 0x%02x is no part of UTF-8 text", c);
+    char name[40];
+    if (c < ' ')
+        snprintf(name, sizeof name, "the byte 0x%02x", c);
+    else
+        snprintf(name, sizeof name, "'%.*s'", (int)n, src->text + at);
+    return diag_error(text_place(src, at), "%s is not among the %d characters of the text that "
+                      "the model is trained on", name, v->n);
+}
+
+int32_t *vocab_encode(Arena *a, const Vocab *v, const Source *src, bool bytes, int64_t *n) {
+    int32_t *number = arena_array(a, src->size, sizeof *number);
+    bool ok = true;
+    *n = 0;
+    for (size_t at = 0, len; at < src->size && !diag_full(src->diag); at += len ? len : 1) {
+        len = bytes ? 1 : char_length(src->text + at, src->size - at);
+        int found = len ? vocab_find(v, src->text + at, len) : -1;
+        if (found < 0)
+            ok = unknown_char(v, src, at, len);
+        number[(*n)++] = found;
+    }
+    return ok ? number : NULL;
 }
 
 /* --- words --- */

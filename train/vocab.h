@@ -26,6 +26,9 @@ int vocab_add(Vocab *v, const char *s, size_t n);      /* its number, new or not
 Vocab *vocab_bytes(Arena *a);          /* all 256, each its own number */
 /* The characters of UTF-8 text by code point. NULL: reported, with its place in src. */
 Vocab *vocab_chars(Arena *a, const Source *src);
+/* The numbers of all *n tokens of a text, bytes or characters. NULL: reported, with the
+ * place of each that has none. */
+int32_t *vocab_encode(Arena *a, const Vocab *v, const Source *src, bool bytes, int64_t *n);
 /* Words and tags: the most frequent first, equals in the order of bytes. `first` lie in
  * front; those that come less than `least` times are left out. */
 Vocab *vocab_ranked(Arena *a, const Vocab *all, const int64_t *count, int64_t least,

@@ -241,6 +241,8 @@ static void test_faults(void) {
           "f32[1099511627776,1099511627776] is too large");
     gives("A=f32[4] g=3", "need g > 0 && A.0 == 2*g: O[i] = A[i]",
           "needs A.0 == 2*g, but A.0 is 4, g is 3");
+    gives("A=f32[4] g=3", "need g*g == A.0 + g: O[i] = A[i]",
+          "needs g*g == A.0 + g, but g is 3, A.0 is 4");
     gives("A=f32[n:4] g=4", "need A.0 == g: O[i] = A[i]",
           "needs A.0 == g, but A.0 is the batch, g is 4");
     gives("A=f32[4] g=2", "need g > 0 && A.0 == 2*g: O[i] = A[i]",

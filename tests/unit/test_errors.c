@@ -114,7 +114,7 @@ static bool run_file(const char *path) {
     char *bare = read_marks(text, &expected);
     ModelOptions o = {.path = path, .text = bare, .size = strlen(bare), .training = true};
     Model *m = model_load(a, d, &o);
-    ProgramOptions p = {.stream = true};
+    ProgramOptions p = {0};
     int n;
     bool ok = !m || !program_graphs(a, m, &p, &n);
     if (getenv("KILN_BLESS")) {

@@ -78,7 +78,7 @@ static const char model[] =
 
 static Session *session(Model *m, bool training) {
     SessionOptions o = {
-        .program = {.training = training, .raw = true, .stream = true,
+        .program = {.training = training, .raw = true,
                     .only = training ? TRAINER_ENTRIES ",forward,stream"
                                      : "init,forward,stream"},
         .exec = {.backend = exec_has_jit() ? EXEC_JIT : EXEC_INTERP}};

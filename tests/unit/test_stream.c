@@ -59,7 +59,7 @@ static Session *open_session(Arena *a, const char *text, const Way *w) {
     Diag *d = diag_new(a, NULL, NULL);
     Model *m = model_load(a, d, &o);
     CU_ASSERT_PTR_NOT_NULL_FATAL(m);
-    SessionOptions s = {.program = {.stream = true, .target = target_find(w->target),
+    SessionOptions s = {.program = {.target = target_find(w->target),
                                     .pass = {.verify = true, .out = stderr}},
                         .exec = {.backend = w->backend, .cc = w->cc}};
     s.program.pass.dump = getenv("KILN_DUMP");
