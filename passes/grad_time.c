@@ -41,8 +41,23 @@ static const Expr *lift_expr(Pool *p, const Expr *e, void *user) {
     return x_when(p, c, e->arg[0], e->arg[1]);
 }
 
+/* One step: nothing is summed, as in rows an index of extent 1 is none. */
+static Ref over_one_step(Graph *g, const Node *n, const bool *stacked, const Ref *src) {
+    Eq *e = NEW(g->arena, 1, Eq);
+    const Ix **store = NEW(g->arena, n->eq->nout, const Ix *);
+    Lift l = {stacked, ix_const(g->pool, 0)};
+    *e = *n->eq;
+    for (int d = 0; d < e->nout; d++)
+        store[d] = lift_ix(g->pool, e->store[d], &l);
+    e->store = store;
+    e->body = x_rewrite(g->pool, e->body, lift_expr, &l);
+    return graph_eq(g, e, &n->types[0], n->nsrc, src);
+}
+
 Ref grad_over_time(Graph *g, const Node *n, int64_t steps, const bool *stacked,
                    const Ref *src) {
+    if (steps == 1)
+        return over_one_step(g, n, stacked, src);
     Pool *p = g->pool;
     Eq *e = NEW(g->arena, 1, Eq);
     Dim *ext = NEW(g->arena, n->eq->nidx + 1, Dim);
