@@ -76,6 +76,7 @@ void net_cell(Gen *g, const Cell *c, Shape *x, bool last, const Tensor *lengths,
     } else if (net_chance(g, 20)) {
         layer_option(&l, false, "start", net_chance(g, 80) ? "learned" : "zeros");
     }
+    net_init_option(g, &l);
     layer_put(g, &l, &out);
     *x = out;
 }
@@ -204,6 +205,7 @@ void net_attention(Gen *g, Shape *x, const Attention *a) {
         name[n] = a->from[n]->name, var[n] = a->from[n]->var;
     if (n)
         layer_from(&l, name, var, n);
+    net_init_option(g, &l);
     layer_put(g, &l, x);
 }
 
@@ -292,6 +294,7 @@ static void conv(Gen *g, Shape *x, Keep keep) {
         number_option(&l, false, "groups", groups);
     if (net_chance(g, 20))
         layer_option(&l, false, "bias", "false");
+    net_init_option(g, &l);
     *x = (Shape){F32, 2, {filters, same ? n : (n + 2 * p - d * (k - 1) - 1) / s + 1}};
     layer_put(g, &l, x);
 }

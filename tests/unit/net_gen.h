@@ -46,6 +46,8 @@ typedef struct Gen {
     char last[40];                     /* the name of the layer before */
     const Tensor *lengths;             /* of sequences of so many steps; NULL: none */
     int64_t steps;
+    char table[40];                    /* an embedding that a head may share */
+    int64_t rows, columns;
 } Gen;
 
 typedef struct {                       /* an output: its name, the tensor's in both */
@@ -88,6 +90,7 @@ void net_leave(Gen *g);
 
 /* One layer of the table, chosen among those that fit. */
 void net_any_layer(Gen *g, Shape *x, Keep keep);
+void net_init_option(Gen *g, Layer *l);
 void net_linear(Gen *g, Shape *x, int64_t units);
 void net_conv(Gen *g, Shape *x, int64_t filters, bool same);
 void net_flatten(Gen *g, Shape *x);

@@ -33,7 +33,7 @@ static void pair_option(Gen *g, Layer *l, bool main, const char *key, const int6
 
 /* --- with weights --- */
 
-static void init_option(Gen *g, Layer *l) {
+void net_init_option(Gen *g, Layer *l) {
     static const char *const init[] = {"he", "{he: uniform}", "{he: {fan: out}}", "xavier",
                                        "{normal: 0.3}", "{uniform: 0.4}", "{constant: 0.1}"};
     if (net_chance(g, 15))
@@ -53,7 +53,7 @@ void net_linear(Gen *g, Shape *x, int64_t units) {
         layer_option(&l, true, "units", "%lld", (long long)units);
     if (net_chance(g, 15))
         layer_option(&l, false, "bias", "%s", truth(net_chance(g, 20)));
-    init_option(g, &l);
+    net_init_option(g, &l);
     out.dim[x->rank - 1] = units;
     put(g, &l, x, out);
 }
@@ -118,7 +118,7 @@ void net_conv(Gen *g, Shape *x, int64_t filters, bool same) {
     conv_groups(g, &l, x, filters);
     if (net_chance(g, 25))
         layer_option(&l, false, "bias", "%s", truth(net_chance(g, 20)));
-    init_option(g, &l);
+    net_init_option(g, &l);
     out.dim[0] = filters;
     put(g, &l, x, out);
 }

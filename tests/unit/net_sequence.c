@@ -12,6 +12,8 @@ static const Tensor *put_input(Gen *g, const char *name, Shape s, bool batch) {
 static Shape steps_shape(Gen *g) {
     static const int64_t step[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13};
     Shape s = {F32, 2, {step[net_below(g, COUNT(step))], net_width(g, 13)}};
+    if (net_chance(g, 8))
+        s.dim[0] = 16 + net_below(g, 25);
     int kind = (int)net_below(g, 10);
     if (kind < 4)
         s = (Shape){kind ? I32 : U8, 1, {s.dim[0]}};
@@ -50,17 +52,21 @@ static void stem(Gen *g, const Tensor *in, Shape *x) {
         return;
     }
     Layer l = {.type = x->rank == 1 ? "embedding" : "scale"};
-    if (x->rank == 2) {
-        layer_option(&l, true, "mul", "1/255");
+    bool table = x->rank == 1;
+    if (table) {
+        g->rows = x->dtype == U8 ? 256 : 2 + net_below(g, 40);
+        g->columns = net_width(g, 17);
+        layer_option(&l, false, "size", "%lld", (long long)g->rows);
+        layer_option(&l, false, "dim", "%lld", (long long)g->columns);
+        net_init_option(g, &l);
+        x->dim[x->rank++] = g->columns;
     } else {
-        int64_t dim = net_width(g, 17);
-        layer_option(&l, false, "size", "%lld",
-                     (long long)(x->dtype == U8 ? 256 : 2 + net_below(g, 40)));
-        layer_option(&l, false, "dim", "%lld", (long long)dim);
-        x->dim[x->rank++] = dim;
+        layer_option(&l, true, "mul", "1/255");
     }
     x->dtype = F32;
     layer_put(g, &l, x);
+    if (table)
+        snprintf(g->table, sizeof g->table, "%s", g->last);
 }
 
 /* Some layers that keep the number of steps. */
@@ -217,9 +223,29 @@ static void mean_step(Gen *g, Shape *x) {
     *x = out;
 }
 
-/* One of each step, of the last, of their mean, or of all. */
-static void head(Gen *g, Shape *x, Output *out) {
+/* The embedding's table turned round gives a number for each token. */
+static void tied(Gen *g, Shape *x) {
+    if (x->dim[x->rank - 1] != g->columns)
+        net_linear(g, x, g->columns);
+    snprintf(g->last, sizeof g->last, "tied%d", ++g->nname);
+    net_line(g, "- linear: {units: %lld, weights: %s, bias: false, name: %s}",
+             (long long)g->rows, g->table, g->last);
+    net_code(g, "v%d = x = M.linear(q + \"%s\", x, units=%lld, bias=false)", ++g->nvar,
+             g->table, (long long)g->rows);
+    x->dim[x->rank - 1] = g->rows;
+}
+
+static void add_output(Output *out, const char *of, const char *var, const Shape *s) {
+    snprintf(out->of, sizeof out->of, "%s", of);
+    snprintf(out->var, sizeof out->var, "%s", var);
+    out->shape = *s;
+}
+
+/* One of each step, of the last, of their mean, or of all; and the end of a cell. */
+static int heads(Gen *g, Shape *x, Output out[2]) {
     int kind = x->rank == 2 ? (int)net_below(g, 10) : 0;
+    char var[16];
+    bool end = false;
     if (kind == 5 || kind == 6)
         last_step(g, x);
     else if (kind == 7)
@@ -229,18 +255,26 @@ static void head(Gen *g, Shape *x, Output *out) {
     if (kind == 9) {
         Cell c = net_any_cell(g, x, KEEP_SPACE);
         net_cell(g, &c, x, true, NULL, NULL);
+        if ((end = net_chance(g, 50))) {
+            const Tensor *t = net_cell_end(g, &c, "h");
+            add_output(&out[1], t->name, t->var, &t->shape);
+        }
     }
     g->name_next = net_chance(g, 80);
-    net_linear(g, x, net_width(g, 12));
-    snprintf(out->of, sizeof out->of, "%s", g->last);
-    snprintf(out->var, sizeof out->var, "v%d", g->nvar);
-    out->shape = *x;
+    if (*g->table && g->rows < 64 && net_chance(g, 40))
+        tied(g, x);
+    else
+        net_linear(g, x, net_width(g, 12));
+    g->name_next = false;
+    snprintf(var, sizeof var, "v%d", g->nvar);
+    add_output(&out[0], g->last, var, x);
+    return 1 + end;
 }
 
 void net_sequence(Gen *g) {
     Level top;
     Shape x;
-    Output out = {.of = ""};
+    Output out[2] = {{.of = ""}};
     size_t core = any_core(g);
     net_blocks(g);
     net_level(g, &top, "q");
@@ -257,9 +291,9 @@ void net_sequence(Gen *g) {
     cores[core].put(g, &x, &in);
     for (int i = (int)net_below(g, 4); i > 0 && g->left > 0; i--)
         net_layers(g, &x, 1, net_chance(g, 70) ? KEEP_SPACE : KEEP_NOTHING);
-    head(g, &x, &out);
+    int n = heads(g, &x, out);
     g->indent = 0;
-    net_outputs(g, 1, &out);
+    net_outputs(g, n, out);
     net_leave(g);
-    net_training(g, 1, &out);
+    net_training(g, n, out);
 }
