@@ -34,17 +34,37 @@ static void put_one(const Details *d, const char *what, const char *text) {
         json_object_set_new(d->json, what, json_string(text));
 }
 
+/* An option as its table has it; absent where `def` is "~". */
+typedef struct {
+    const char *name, *help;
+    ValueType type;
+    const char *def;                   /* NULL: required */
+    bool alone;                        /* its value may stand for all options */
+} Shown;
+
 /* "a whole number, >=1, default 2; may stand alone" */
-static const char *value_words(Arena *a, ValueType type, const char *def, bool alone) {
-    const char *rule = type.rule ? type.rule : "";
-    const char *is = value_names(type.kind);
-    const char *of = type.kind == VALUE_ONE ? rule
+static const char *option_words(Arena *a, const Shown *o) {
+    const char *rule = o->type.rule ? o->type.rule : "", *is = value_names(o->type.kind);
+    const char *of = o->type.kind == VALUE_ONE ? rule
                    : *rule ? arena_printf(a, "%s, %s", is, rule) : is;
-    const char *start = !def              ? ", required"
-                        : *def == '~'     ? ""
-                        : *def == '@'     ? arena_printf(a, ", default that of %s", def + 1)
-                                          : arena_printf(a, ", default %s", def);
-    return arena_printf(a, "%s%s%s", of, start, alone ? "; may stand alone" : "");
+    const char *start = !o->def           ? ", required"
+                        : *o->def == '~'  ? ""
+                        : *o->def == '@'  ? arena_printf(a, ", default that of %s", o->def + 1)
+                                          : arena_printf(a, ", default %s", o->def);
+    return arena_printf(a, "%s%s%s%s%s", o->help, *o->help ? ": " : "", of, start,
+                        o->alone ? "; may stand alone" : "");
+}
+
+static void put_option(const Details *d, const Shown *o) {
+    put(d, "option", o->name, option_words(d->arena, o));
+    if (d->out)
+        return;
+    const json_t *all = json_object_get(d->json, "options");
+    json_t *last = json_array_get(all, json_array_size(all) - 1);
+    json_object_set_new(last, "required", json_boolean(!o->def));
+    json_object_set_new(last, "main", json_boolean(o->alone));
+    if (o->def && *o->def != '~')
+        json_object_set_new(last, "default", json_string(o->def + (*o->def == '@')));
 }
 
 /* --- rows --- */
@@ -55,7 +75,7 @@ static void put_layer(const Details *d, const LayerRow *l) {
     while ((part = row_part(d->arena, &inputs, ' ')))
         put(d, "input", part, "");
     while (layer_row_option(d->arena, &at, &o))
-        put(d, "option", o.name, value_words(d->arena, o.type, o.def, o.main));
+        put_option(d, &(Shown){o.name, "", o.type, o.def, o.main});
     while ((part = row_part(d->arena, &params, ';')))
         put(d, "parameter", part, "");
 }
@@ -67,8 +87,8 @@ static void put_keys(const Details *d, const char *path) {
         const char *word = schema_word(k, path);
         const char *def = k->def == schema_must ? NULL : k->def ? k->def : "~";
         if (word)
-            put(d, "option", word, arena_printf(d->arena, "%s: %s", k->help, value_words(
-                d->arena, (ValueType){(ValueKind)k->kind, k->rule}, def, !strcmp(word, alone))));
+            put_option(d, &(Shown){word, k->help, {(ValueKind)k->kind, k->rule}, def,
+                                   !strcmp(word, alone)});
     }
 }
 
