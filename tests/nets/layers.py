@@ -5,12 +5,8 @@ import functools
 import inspect
 
 import numpy as np
-
-try:
-    import torch
-    import torch.nn.functional as F
-except ImportError:
-    torch = None
+import torch
+import torch.nn.functional as F
 
 # --- random numbers ---
 
@@ -82,6 +78,31 @@ def moved(t, shake):
     return (t.double() * (1 + bits * 2.0 ** -24)).to(t.dtype)
 
 
+def mean_of(t, axes, shake):
+    """The mean; with shake, of a sum whose terms are added one by one, each time rounded.
+
+    Rows of equal numbers round in the same way, so that all rows are moved alike or each by
+    itself."""
+    y = t.mean(axes, keepdim=True)
+    if shake is None:
+        return y
+    n = t[0].numel() // y[0].numel()
+    rows = t.detach().double().flatten(t.dim() - len(axes))
+    size = (n,) if shake.integers(2) else tuple(rows.shape)
+    bits = torch.from_numpy(shake.uniform(-1, 1, size))
+    error = (rows.cumsum(-1) * bits).sum(-1) * 2.0 ** -24 / n
+    return y + error.view(y.shape).to(y.dtype)
+
+
+def normalised(x, dims, eps, shake):
+    """Mean 0 and variance 1 over the last dims."""
+    axes = list(range(x.dim() - dims, x.dim()))
+    if shake is None:
+        return F.layer_norm(x, x.shape[-dims:], eps=eps)
+    d = moved(x - mean_of(x, axes, shake), shake)
+    return d * moved(torch.rsqrt(mean_of(d.square(), axes, shake) + eps), shake)
+
+
 def as_layer(f, name):
     """f with its options, defaults too, as the f32 constants that Kiln has."""
     signature = inspect.signature(f)
@@ -151,13 +172,13 @@ class Layers:
         return y
 
     def layer_norm(self, p, x, dims=1, eps=1e-5, affine=True, bias=True):
-        return F.layer_norm(x, x.shape[x.dim() - dims:],
-                            self.params[p + ".weight"] if affine else None,
-                            self.params[p + ".bias"] if affine and bias else None, eps)
+        y = normalised(x, dims, eps, self.shake)
+        y = y * self.params[p + ".weight"] if affine else y
+        return y + self.params[p + ".bias"] if affine and bias else y
 
     def rms_norm(self, p, x, dims=1, eps=1e-6, affine=True):
         axes = list(range(x.dim() - dims, x.dim()))
-        y = x * torch.rsqrt(x.square().mean(axes, keepdim=True) + eps)
+        y = x * torch.rsqrt(mean_of(x.square(), axes, self.shake) + eps)
         return y * self.params[p + ".weight"] if affine else y
 
     def standardize(self, p, x, axis=-1):
