@@ -138,8 +138,9 @@ bool macro_checks(Macro *m, const char *checks, bool weights) {
     const char *part;
     while ((part = row_part(m->arena, &checks, ';'))) {
         const char *bar = strchr(part, '|');
-        if ((strstr(part, "weight.") != NULL) == weights &&
-            row_number(m, trimmed(m->arena, part, (size_t)(bar - part))) < 0)
+        char *number = trimmed(m->arena, part, (size_t)(bar - part));
+        if ((strstr(part, "weight.") != NULL) == weights && row_holds(m, number) &&
+            row_number(m, number) < 0)
             return macro_fault(m, filled(m, bar + 2));
     }
     return true;
