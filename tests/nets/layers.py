@@ -94,6 +94,19 @@ def mean_of(t, axes, shake):
     return y + error.view(y.shape).to(y.dtype)
 
 
+class Bias(torch.autograd.Function):
+    """A bias for each row; its gradient is summed row by row in the element type, where
+    equal terms round the same way again and again."""
+
+    @staticmethod
+    def forward(ctx, bias, shape):
+        return bias.expand(shape)
+
+    @staticmethod
+    def backward(ctx, g):
+        return torch.from_numpy(np.cumsum(g.flatten(0, -2).numpy(), 0)[-1]), None
+
+
 def normalised(x, dims, eps, shake):
     """Mean 0 and variance 1 over the last dims."""
     axes = list(range(x.dim() - dims, x.dim()))
@@ -139,8 +152,11 @@ class Layers:
         return as_layer(lambda layers, path, x: f(x), name).__get__(self)
 
     def linear(self, p, x, units, bias=True):
-        return F.linear(x, self.params[p + ".weight"],
-                        self.params[p + ".bias"] if bias else None)
+        y = F.linear(x, self.params[p + ".weight"])
+        if not bias:
+            return y
+        b = self.params[p + ".bias"]
+        return y + (b if self.shake is None else Bias.apply(b, y.shape))
 
     def conv2d(self, p, x, filters, kernel, stride=1, dilation=1, padding=0, groups=1,
                bias=True):

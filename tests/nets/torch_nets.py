@@ -16,7 +16,8 @@ one run says little where rounding is magnified: a mean of 0.25 taken off values
 by 0.004, or 1-o*o of a tanh near 1. So PyTorch's error is the largest of up to 64 runs, of
 which all but the first move each input, each layer's result and whatever backward reads
 again by up to half a unit in the last place, and each partial sum of a mean that is taken
-off: a row of equal numbers has nothing else. Here max|ref| is at least 1e-4 of the largest."""
+off or of a bias's gradient: a row of equal numbers has nothing else. Here max|ref| is at
+least 1e-4 of the largest."""
 import glob
 import json
 import os
