@@ -48,6 +48,18 @@ static bool proves_by(Pool *p, Cond c, Cmp g, const Ix *e, const Box *box, int d
     return false;
 }
 
+static bool proves_arms(Pool *p, Cond c, const Ix *e, const Box *box, int depth) {
+    const Ix *arm[2];
+    for (int i = 0; i < e->n; i++) {
+        Arms arms = ix_arms(p, e, i, arm);
+        if (arms == ARMS_NONE)
+            continue;
+        bool first = proves(p, c, arm[0], box, depth);
+        return first == (arms == ARMS_EITHER) ? first : proves(p, c, arm[1], box, depth);
+    }
+    return false;
+}
+
 static bool proves(Pool *p, Cond c, const Ix *e, const Box *box, int depth) {
     int64_t lo, hi;
     if (ix_range(e, box, &lo, &hi) && lo >= 0)
@@ -58,7 +70,8 @@ static bool proves(Pool *p, Cond c, const Ix *e, const Box *box, int depth) {
         if (proves_by(p, c, c.cmp[i], e, box, depth - 1))
             return true;
     const Ix *whole = without_division(p, e);
-    return whole && proves(p, c, whole, box, depth - 1);
+    return (whole && proves(p, c, whole, box, depth - 1)) ||
+           proves_arms(p, c, e, box, depth - 1);
 }
 
 bool cond_proves(Pool *p, Cond c, const Ix *e, const Box *box) {

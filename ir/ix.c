@@ -165,7 +165,7 @@ static int64_t floor_div(int64_t a, int64_t b) {
     return a / b - (a % b != 0 && (a < 0) != (b < 0));
 }
 
-static int64_t gcd(int64_t a, int64_t b) {
+int64_t ix_gcd(int64_t a, int64_t b) {
     while (b) {
         int64_t t = a % b;
         a = b;
@@ -188,7 +188,7 @@ const Ix *ix_div(Pool *p, const Ix *a, int64_t k) {
             sum_term(&out, t.coef / k, t.atom);
         } else {
             sum_term(&rest, t.coef, t.atom);
-            g = gcd(g, t.coef);
+            g = ix_gcd(g, t.coef);
         }
     }
     if (rest.n == 0)
@@ -441,6 +441,9 @@ static const Ix *simplify_atom(Pool *p, const IxAtom *t, const Box *box) {
             int64_t q = floor_div(l, t->k);
             return t->kind == IX_DIV ? ix_const(p, q) : ix_addc(p, arg[0], -q * t->k);
         }
+        const Ix *whole = ix_in_units(p, t->kind, arg[0], t->k, box);
+        if (whole)
+            return whole;
     } else if (t->kind == IX_MIN || t->kind == IX_MAX) {
         if (ix_range(ix_sub(p, arg[0], arg[1]), box, &l, &h) && (l >= 0 || h <= 0))
             return (t->kind == IX_MIN) == (h <= 0) ? arg[0] : arg[1];

@@ -53,6 +53,7 @@ const Ix *ix_max(Pool *p, const Ix *a, const Ix *b);
 const Ix *ix_abs(Pool *p, const Ix *a);
 const Ix *ix_read(Pool *p, int slot, int n, const Ix *const *sub);
 
+int64_t ix_gcd(int64_t a, int64_t b);
 int ix_compare(const Ix *a, const Ix *b);           /* an order by content; 0: the same */
 bool ix_is_const(const Ix *a, int64_t *c);          /* c may be NULL */
 bool ix_is_var(const Ix *a, int *id);               /* exactly 1*var + 0 */
@@ -77,6 +78,15 @@ const Ix *ix_subst(Pool *p, const Ix *a, int n, const Ix *const *map, const int 
 
 /* Atom t over arguments a in place of its own; a read's slot becomes id. */
 const Ix *ix_over(Pool *p, const IxAtom *t, int id, const Ix *const *a);
+
+/* e >= 0 is shown by either or by both of two others, in which the i-th term's minimum,
+ * maximum or absolute value is one of what it chooses from. */
+typedef enum { ARMS_NONE, ARMS_EITHER, ARMS_BOTH } Arms;
+Arms ix_arms(Pool *p, const Ix *e, int i, const Ix *arm[2]);
+
+/* x/k or x%k where x = g*y + r, g divides k and 0 <= r < g in the box: y/(k/g), and
+ * g*(y%(k/g)) + r. NULL: there is no such g. */
+const Ix *ix_in_units(Pool *p, IxKind kind, const Ix *x, int64_t k, const Box *box);
 
 /* `name` spells variables (NULL: i0, i1, ...) and slots; see expr.h. */
 typedef struct Names Names;

@@ -137,16 +137,9 @@ bool scope_range(const Scope *s, const Ix *e, int64_t *lo, int64_t *hi) {
 
 static bool smallest_is_positive(const Scope *s, const Ix *e, int level);
 
-/* c*min(a,b) is at least what either gives where c < 0, but only the worse where c > 0. */
-static bool try_min_max(const Scope *s, const Ix *e, IxTerm t, int level) {
-    Pool *p = s->pool;
-    const Ix *const *a = t.atom->a;
-    const Ix *old = t.atom->kind == IX_MIN ? ix_min(p, a[0], a[1]) : ix_max(p, a[0], a[1]);
-    bool either = (t.atom->kind == IX_MIN) == (t.coef < 0);
-    bool first = smallest_is_positive(s, replace(p, e, t.coef, old, a[0]), level);
-    if (first == either)
-        return first;
-    return smallest_is_positive(s, replace(p, e, t.coef, old, a[1]), level);
+static bool try_arms(const Scope *s, Arms arms, const Ix *const arm[2], int level) {
+    bool first = smallest_is_positive(s, arm[0], level);
+    return first == (arms == ARMS_EITHER) ? first : smallest_is_positive(s, arm[1], level);
 }
 
 /* k*(x/k) lies in x-k+1 .. x. */
@@ -169,8 +162,12 @@ static bool smallest_is_positive(const Scope *s, const Ix *e, int level) {
         return true;
     for (int i = 0; i < e->n; i++) {
         IxTerm t = e->term[i];
+        const Ix *arm[2];
+        Arms arms = ix_arms(s->pool, e, i, arm);
+        if (arms != ARMS_NONE && try_arms(s, arms, arm, level))
+            return true;
         if (t.atom->kind == IX_MIN || t.atom->kind == IX_MAX)
-            return try_min_max(s, e, t, level);
+            return false;
         const Ix *open = t.atom->kind == IX_DIV ? open_div(s->pool, e, t) : NULL;
         if (open && smallest_is_positive(s, open, level))
             return true;
@@ -240,22 +237,16 @@ typedef struct { const Scope *s; bool back; int tries; } Proof;
 
 static bool prove(Proof *p, const Ix *e, int guard);
 
-/* With either argument where one is enough, else with both. */
-static bool prove_min_max(Proof *p, const Ix *e, IxTerm t) {
-    Pool *pool = p->s->pool;
-    const Ix *const *a = t.atom->a;
-    const Ix *old = t.atom->kind == IX_MIN ? ix_min(pool, a[0], a[1]) : ix_max(pool, a[0], a[1]);
-    bool either = (t.atom->kind == IX_MIN) == (t.coef < 0);
-    bool first = prove(p, replace(pool, e, t.coef, old, a[0]), 0);
-    return first == either ? first : prove(p, replace(pool, e, t.coef, old, a[1]), 0);
-}
-
-/* e with a minimum or maximum opened, else each remainder, then each quotient multiplied
- * out. */
+/* e with a minimum, maximum or absolute value opened, else each remainder, then each
+ * quotient multiplied out. */
 static bool prove_opened(Proof *p, const Ix *e) {
-    for (int i = 0; i < e->n; i++)
-        if (e->term[i].atom->kind == IX_MIN || e->term[i].atom->kind == IX_MAX)
-            return prove_min_max(p, e, e->term[i]);
+    const Ix *arm[2];
+    for (int i = 0; i < e->n; i++) {
+        Arms arms = ix_arms(p->s->pool, e, i, arm);
+        bool first = arms != ARMS_NONE && prove(p, arm[0], 0);
+        if (arms != ARMS_NONE)
+            return first == (arms == ARMS_EITHER) ? first : prove(p, arm[1], 0);
+    }
     for (int i = 0; i < e->n; i++)
         if (e->term[i].atom->kind == IX_MOD)
             return prove(p, without_mod(p->s->pool, e, e->term[i]), 0);

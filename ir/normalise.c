@@ -81,15 +81,6 @@ static void split(Work *w, int v, int64_t k, int64_t *phase) {
 
 typedef struct { Work *w; bool reduced_ok; int var; int64_t k; } Search;
 
-static int64_t gcd(int64_t a, int64_t b) {
-    while (b) {
-        int64_t t = a % b;
-        a = b;
-        b = t;
-    }
-    return a < 0 ? -a : a;
-}
-
 /* The largest divisor that splitting one index helps against. */
 static void search_ix(Search *s, const Ix *a) {
     for (int i = 0; i < a->n; i++) {
@@ -103,7 +94,7 @@ static void search_ix(Search *s, const Ix *a) {
             if (in.atom->kind != IX_VAR || in.coef % t->k == 0)
                 continue;
             int v = in.atom->id;
-            int64_t k = t->k / gcd(in.coef, t->k), e = s->w->ext[v].n;
+            int64_t k = t->k / ix_gcd(in.coef, t->k), e = s->w->ext[v].n;
             bool fits = s->w->free[v] || e % k == 0;
             if (!s->w->ext[v].batch && e > k && fits && k > s->k) {
                 s->var = v;

@@ -128,6 +128,11 @@ static const struct { const char *body, *fault; } verified[] = {
     /* relative places: what is left of the last guard needs the first */
     {"for i0 = 0 to 9 free {\n for i1 = 0 to 12 serial {\n if i1-4 >= 0 && 7-i1 >= 0 {\n"
      "if i0-i1+3 >= 0 && i1-i0 >= 0 {\n %1[5*i1-4*i0-4] = 1:f32\n}\n}\n}\n}\n", NULL},
+    /* a reflected place, split in fours */
+    {"for i0 = 0 to 3 free {\n for i1 = 0 to 4 free {\n if 10-4*i0-i1 >= 0 {\n"
+     "%1[abs(4*i0+i1-2)+55] = 1:f32\n}\n}\n}\n", NULL},
+    {"for i0 = 0 to 3 free {\n for i1 = 0 to 4 free {\n if 10-4*i0-i1 >= 0 {\n"
+     "%1[abs(4*i0+i1-2)+56] = 1:f32\n}\n}\n}\n", "may lie beyond"},
     /* blocks: min in a bound, remainders, steps */
     {"for i0 = 0 to 64 step 24 free {\n %1[i0+23] = 1:f32\n}\n", NULL},
     {"for i0 = 0 to 64 step 24 free {\n %1[i0+40] = 1:f32\n}\n", "may lie beyond"},
