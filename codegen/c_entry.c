@@ -21,7 +21,8 @@ static Args arguments(Emit *e, const Entry *n) {
 
 void c_prototype(Emit *e, const Entry *n, Text *out) {
     Args a = arguments(e, n);
-    text_printf(out, "int %s_%s(%s_ctx *ctx, int n", e->prefix, c_field(e, n->name), e->prefix);
+    text_printf(out, "int %s_%s(%s_ctx *ctx%s", e->prefix, c_field(e, n->name), e->prefix,
+                entry_plain(n) ? "" : ", int n");
     for (int i = 0; i < n->nin; i++)
         text_printf(out, ", const %s *%s",
                     dtype_info[e->program->input.slot[n->in[i]].type.dtype].ctype, a.in[i]);
@@ -156,7 +157,9 @@ static void touched(Emit *e, const Entry *n, bool uses[]) {
 static void null_checks(Emit *e, const Entry *n, const Args *a, const bool uses[],
                         const char *const block[]) {
     Text t = {0};
-    text_printf(&t, "if (ctx == NULL || n < 1 || n > %s_BATCH", e->upper);
+    text_printf(&t, "if (ctx == NULL");
+    if (!entry_plain(n))
+        text_printf(&t, " || n < 1 || n > %s_BATCH", e->upper);
     for (int i = 0; i < n->nin; i++)
         text_printf(&t, " || %s == NULL", a->in[i]);
     for (int i = 0; i < n->nout; i++)

@@ -34,7 +34,8 @@ static void prototypes(Emit *e) {
         if (strcmp(n->name, "init") == 0)
             continue;
         text_printf(e->out, "/* %s%s\n", c_safe(e, n->name),
-                    n->training ? ": works on training state"
+                    entry_plain(n) ? ": what is carried from call to call begins again"
+                    : n->training ? ": works on training state"
                     : n->stream ? ": the next steps of a sequence" : "");
         for (int k = 0; k < n->nin; k++)
             argument(e, p->input.slot[n->in[k]].name, "in ", &p->input.slot[n->in[k]]);

@@ -58,7 +58,8 @@ static void put_calls(Text *out, const Program *p, const char *prefix) {
             text_printf(out, "    run_init(ctx, n);\n    return 0;\n}\n");
             continue;
         }
-        text_printf(out, "    return %s_%s(ctx, n", prefix, e->name);
+        text_printf(out, entry_plain(e) ? "    (void)n;\n    return %s_%s(ctx"
+                                        : "    return %s_%s(ctx, n", prefix, e->name);
         for (int k = 0; k < e->nin; k++)
             text_printf(out, ", in[%d]", k);
         for (int k = 0; k < e->nout; k++)

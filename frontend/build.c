@@ -138,7 +138,7 @@ static bool read_weighted(Build *b, const Place *place, const Spec *s, Macro *m)
 
 static void bind_mode(const Build *b, Macro *m) {
     macro_number(m, "train", b->mode == MODE_TRAIN);
-    macro_number(m, "random", b->mode != MODE_EVAL);
+    macro_number(m, "random", b->mode == MODE_TRAIN || b->mode == MODE_SAMPLE);
 }
 
 static void add_layer_info(Build *b, const Spec *s, Ref out, int first) {

@@ -91,6 +91,9 @@ Ref build_layers(Build *b, Place *place, Tree *list, Ref x);
 /* One layer without parameters that is no layer of the model: `as` of an output. */
 Ref build_single(Build *b, const char *path, Tree **spec, Ref x);
 
+/* carry.c */
+bool carry_settle(Model *m);           /* the data that carried states take; once built */
+
 /* interface.c: the sections inputs and outputs */
 bool build_inputs(Build *b, Tree *inputs, Ref *first);
 bool build_outputs(Build *b, Tree *outputs, Ref last);

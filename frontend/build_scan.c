@@ -33,7 +33,8 @@ typedef struct {
 } Steps;
 
 const LayerRow scan_row = {
-    "scan", "", "return one sequence|last = sequence; reverse bool = false", "", "", "", ""};
+    "scan", "", "return one sequence|last = sequence; reverse bool = false; carry bool = false",
+    "", "", "", ""};
 const LayerRow state_row = {"state", "", "shape! ints >=1", "", "", "", ""};
 static const char *const scan_keys[] = {SCAN_FORM(FORM_WORD) NULL};
 static const char *const state_keys[] = {STATE_FORM(FORM_WORD) NULL};
@@ -120,6 +121,32 @@ static bool find_start(Steps *st, State *s) {
                        type_text(b->arena, ref_type(s->start)), type_text(b->arena, &s->type)));
 }
 
+static bool carries(const Steps *st) { return row_number(&st->m, "carry") != 0; }
+
+/* What the state starts from, where it is carried: what the last batch left. */
+static bool carry_start(Steps *st, State *s) {
+    Ref given = s->start;
+    const Tree *t = tree_find(s->spec, "start");
+    if (!carries(st))
+        return true;
+    if (!t || tree_is(t, "zeros"))
+        given = (Ref){0};
+    if (!build_carried(st->b, &st->m, s->name, &s->type, &given))
+        return false;
+    s->start = given.node ? given : s->start;
+    return true;
+}
+
+static bool may_carry(const Steps *st) {
+    const Tree *lengths = tree_find(st->s->options, "lengths");
+    if (!carries(st) || (!lengths && !row_number(&st->m, "reverse")))
+        return true;
+    return diag_error(lengths ? lengths->loc : st->s->loc, "%s: cannot carry its state on and %s",
+                      st->s->where, lengths ? "have lengths: a sequence that ends within its "
+                      "steps goes on nowhere" : "run in reverse: the steps before it are not "
+                      "there yet");
+}
+
 static bool read_states(Steps *st) {
     Tree *list = tree_find(st->s->options, "state");
     bool ok = true;
@@ -130,7 +157,8 @@ static bool read_states(Steps *st) {
     st->state = NEW(st->b->arena, list->n, State);
     for (; st->nstate < list->n; st->nstate++) {
         State *s = &st->state[st->nstate];
-        ok = read_state(st, list->item[st->nstate], s) && find_start(st, s) && ok;
+        ok = read_state(st, list->item[st->nstate], s) && find_start(st, s) &&
+             carry_start(st, s) && ok;
     }
     return ok;
 }
@@ -219,8 +247,11 @@ static Ref finish(Steps *st, Ref y) {
     b->scan = st->scan.up;
     for (int i = st->first; i < b->nnamed; i++)
         b->named[i].closed = true;
-    for (int i = 0; i < st->nstate; i++)
+    for (int i = 0; i < st->nstate; i++) {
         add_name(st, st->state[i].name, (Ref){n, i});
+        if (carries(st))
+            build_carry(b, &st->m, st->state[i].name, (Ref){n, i});
+    }
     Ref r = {n, whole ? ncarry : at};
     if (!whole || !batched(y))
         return r;
@@ -313,7 +344,7 @@ Ref build_scan(Build *b, Place *place, Spec *s, Ref x) {
     st->m.in = st->input;
     Ref out = {0};
     if (ok && macro_options(&st->m, &scan_row, s->options, place->scope) && count_steps(st) &&
-        read_states(st) && find_lengths(st))
+        may_carry(st) && read_states(st) && find_lengths(st))
         out = run_steps(st, layers);
     b->failed |= !out.node;
     return out;

@@ -104,6 +104,10 @@ Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *
 Ref build_rng(Build *b);
 void build_state(Build *b, const Macro *m, const char *key, Ref r);
 bool build_range(Build *b, Macro *m, Ref input, int64_t lo, int64_t hi);
+/* carry.c: a state that the layer carries from batch to batch. *start ({NULL}: zeros) becomes
+ * what it starts from, where the mode carries; `end` is what it ends with. */
+bool build_carried(Build *b, Macro *m, const char *state, const Type *t, Ref *start);
+void build_carry(Build *b, const Macro *m, const char *state, Ref end);
 void build_standardize(Build *b, const Macro *m, const char *mean, const char *std, int axis);
 void build_note(Build *b, Ref r, int number);          /* where a layer's input comes from */
 

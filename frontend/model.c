@@ -147,6 +147,8 @@ Model *model_load(Arena *a, Diag *d, const ModelOptions *o) {
         return NULL;
     }
     b->declare = false;
+    if (!carry_settle(m))
+        return NULL;
     m->random = model_graph(m, "sample", MODE_SAMPLE) && b->rng.node;
     model_graph(m, "grad", MODE_TRAIN);
     return m;

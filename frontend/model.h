@@ -77,6 +77,7 @@ typedef struct {
     bool trainable;                    /* parameters */
     bool ranged;                       /* integer input: lo <= each element < hi */
     int64_t lo, hi;
+    bool judged;                       /* carry: of the entry loss */
     bool ignores;                      /* label: elements that are `ignored` do not count */
     int64_t ignored;
 } ModelTensor;
@@ -106,6 +107,7 @@ typedef struct Model {
     int64_t batch;                     /* upper bound B */
     bool strict;
     ModelTensors input, output, param, state; /* output: after `as` */
+    ModelTensors carry;                /* states that layers carry from batch to batch */
     ModelTensors label;                /* "target", or "target.<output>" if several; empty
                                           without a loss */
     int ntied;
@@ -133,13 +135,14 @@ typedef struct {
 Model *model_load(Arena *a, Diag *d, const ModelOptions *o);
 
 typedef enum {
-    MODE_EVAL,                         /* forward, loss */
+    MODE_EVAL,                         /* forward */
+    MODE_JUDGE,                        /* loss: the same, with carried states */
     MODE_TRAIN,                        /* grad, step: batch statistics, dropout, new state */
     MODE_SAMPLE                        /* sample: dropout only */
 } Mode;
 
-/* The network in a new graph named `entry`. No results are set but, in MODE_TRAIN, those
- * of the running statistics (TO_STATE). The run-time value `rng` (u32[4]) is read where
+/* The network in a new graph named `entry`. No results are set but those TO_STATE: in
+ * MODE_TRAIN running statistics, there and in MODE_JUDGE carried states. The run-time value `rng` (u32[4]) is read where
  * there is randomness. */
 typedef struct {
     Graph *graph;
@@ -161,5 +164,7 @@ ModelGraph *model_stretched(Model *m, const char *entry, int64_t steps);
 
 /* The entry `init`: every parameter and state (TO_PARAM, TO_STATE) from `rng`. */
 Graph *model_init(Model *m);
+/* Adds results to g: the carried states of training, or of judging, begin again. */
+void model_reset(const Model *m, Graph *g, bool judged);
 
 #endif

@@ -67,6 +67,27 @@ static bool start_fits(const Cells *c, const CellState *s, const Type *t) {
     return dims == 1 ? all == 1 : t->dim[lead].n == all;
 }
 
+static bool carries(const Cells *c) { return row_number(c->m, "carry") != 0; }
+
+/* The start becomes what the last batch left, of all layers and for each example. */
+static bool carry_start(Cells *c, CellState *s) {
+    Macro *m = c->m;
+    Ref x = m->in[0], src[] = {s->start, x};
+    Type t = {.dtype = F32, .rank = 3, .dim = {ref_type(x)->dim[0],
+              {(int64_t)c->layers * c->directions, false}, {s->size, false}}};
+    if (s->start.node) {
+        const Type *is = ref_type(s->start);
+        bool each = is->rank && is->dim[0].batch, many = is->rank - each == 2;
+        const char *text = arena_printf(m->arena, "{S[n%s,l%s,u] = A[%s%su]}",
+                                        each ? "" : "<B.0", many ? "" : "<1", each ? "n," : "",
+                                        many ? "l," : "");
+        s->start = macro_op(m, text, each ? 1 : 2, src, 0, NULL);
+        if (!s->start.node)
+            return false;
+    }
+    return build_carried(m->build, m, s->name, &t, &s->start);
+}
+
 /* The state's start: an input `h0`, a parameter of that name, or zeros. */
 static bool find_start(Cells *c, CellState *s) {
     Macro *m = c->m;
@@ -81,10 +102,10 @@ static bool find_start(Cells *c, CellState *s) {
     if (learned) {
         key = strs_z(m->graph->strs, key);
         s->start = build_param(m->build, m, key, &t, "zeros", 0);
-        return s->start.node != NULL;
+        return s->start.node && (!carries(c) || carry_start(c, s));
     }
     if (!s->start.node || start_fits(c, s, ref_type(s->start)))
-        return true;
+        return !carries(c) || carry_start(c, s);
     return macro_fault(m, arena_printf(m->arena, "%s is %s, expected [%lld, %lld] for each example%s",
                                        key, type_text(m->arena, ref_type(s->start)),
                                        (long long)all, (long long)s->size,
@@ -184,6 +205,16 @@ static bool one_layer(Cells *c, int layer) {
     return layer + 1 == c->layers || drop(m, layer);
 }
 
+static bool carry_end(Cells *c, const CellState *s) {
+    Macro *m = c->m;
+    Ref r = s->end;
+    if (c->layers * c->directions == 1)
+        r = macro_op(m, "{O[n,l<1,u] = A[n,u]}", 1, &r, 0, NULL);
+    if (r.node)
+        build_carry(m->build, m, s->name, r);
+    return r.node != NULL;
+}
+
 bool row_cells(Macro *m, const char *text) {
     Cells c = {.m = m, .directions = 1 + (int)row_number(m, "bidirectional")};
     const char *open = strchr(text, '{');
@@ -200,6 +231,7 @@ bool row_cells(Macro *m, const char *text) {
         const char *name = arena_printf(m->arena, "%s.%s", m->path, c.state[i].name);
         build_name(m->build, build_path(m->build, name, ""), m->row->name, m->loc,
                    c.state[i].end)->part = true;
+        ok = !carries(&c) || carry_end(&c, &c.state[i]);
     }
     return ok;
 }

@@ -104,6 +104,8 @@ int64_t program_scratch(const Program *p) {
     return size_align(most, 64);
 }
 
+bool entry_plain(const Entry *e) { return e->nin + e->nout == 0; }
+
 /* Hashing: by content, so that it does not depend on the pool; each expression once. */
 typedef struct {
     Arena *arena;

@@ -161,6 +161,7 @@ int64_t kernel_local(const Kernel *k, int buf);
 int64_t kernel_scratch(const Kernel *k);
 int64_t program_planned(const Program *p);
 int64_t program_scratch(const Program *p);
+bool entry_plain(const Entry *e);      /* no inputs, no outputs: whatever the batch */
 
 void loop_print(Text *out, const Kernel *k);
 extern const char *const loop_kind_name[];

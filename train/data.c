@@ -151,6 +151,13 @@ void examples_shuffle(int64_t *order, int64_t n, uint64_t seed, int64_t epoch) {
     permutation_draw(order, n, seed, (uint32_t)epoch, "shuffle");
 }
 
+void examples_streams(int64_t *order, int64_t n, int64_t batch) {
+    for (int64_t k = 0; k < n; k++) {
+        int64_t b = k % batch, longer = n % batch;
+        order[k] = b * (n / batch) + (b < longer ? b : longer) + k / batch;
+    }
+}
+
 void examples_copy(const Examples *e, const int64_t *order, int64_t from, int64_t n,
                    int nfield, void *const *to) {
     for (int i = 0; i < nfield; i++) {

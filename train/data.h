@@ -29,6 +29,9 @@ bool data_write_vocabs(const Model *m, const Vocabs *v, const char *run);
 bool data_read_vocabs(Arena *a, const Model *m, const char *run, Vocabs *out);
 /* The order of an epoch, 0 the first: it depends on seed, epoch and n alone. */
 void examples_shuffle(int64_t *order, int64_t n, uint64_t seed, int64_t epoch);
+/* The order in which examples in turn make `batch` streams: row b of each batch goes on where
+ * row b of the one before ends. The longer streams come first. */
+void examples_streams(int64_t *order, int64_t n, int64_t batch);
 /* Copies examples order[from .. from+n-1] (order NULL: in turn) to a buffer each for the
  * first `nfield` fields. */
 void examples_copy(const Examples *e, const int64_t *order, int64_t from, int64_t n,

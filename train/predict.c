@@ -14,18 +14,30 @@ const char *metric_name(const Model *m, int i) {
     return i ? m->set.train.metrics.item[i - 1] : "loss";
 }
 
+/* The order of the examples, where the loss carries states; they begin again. */
+static bool begin_streams(Arena *a, Session *s, const Examples *e, int64_t **order) {
+    int reset = program_entry(s->program, "loss_reset");
+    *order = NULL;
+    if (reset < 0)
+        return true;
+    *order = NEW(a, e->n, int64_t);
+    examples_streams(*order, e->n, s->program->batch);
+    return session_run(s, reset, 1, NULL, NULL);
+}
+
 int predict_evaluate(Session *s, const Examples *e, double value[MAX_METRICS]) {
     Arena *temp = arena_new();
     int entry = session_entry(s, "loss"), n = s->program->entry[entry].nout;
     void **in = examples_buffers(temp, e->set, s->program->batch);
     void **out = session_outputs(temp, s, entry);
     double sum[MAX_METRICS] = {0}, weight = 0;
-    bool ok = true;
+    int64_t *order;
+    bool ok = begin_streams(temp, s, e, &order);
     if (n > MAX_METRICS)
         bug("%d metrics", n);
     for (int64_t at = 0, rows; ok && at < e->n; at += rows) {
         rows = e->n - at < s->program->batch ? e->n - at : s->program->batch;
-        examples_copy(e, NULL, at, rows, e->set->nfield, in);
+        examples_copy(e, order, at, rows, e->set->nfield, in);
         ok = session_run(s, entry, rows, (const void *const *)in, out);
         double part = examples_weight(e->set, rows, in);
         for (int i = 0; ok && part > 0 && i < n; i++)

@@ -58,6 +58,11 @@ static const char *upstream_name(Build *b, int output) {
                                            b->m->output.item[output].name));
 }
 
+/* Whether the program has states that are carried from batch to batch. */
+static bool carries(const Build *b) {
+    return b->m->carry.n && (b->o->training || b->o->train_forward);
+}
+
 static void declare(Build *b) {
     Model *m = b->m;
     Module *mod = &b->mod;
@@ -73,6 +78,8 @@ static void declare(Build *b) {
         block_add(mod->arena, &mod->param, m->param.item[i].name, &m->param.item[i].type, 0);
     for (int i = 0; i < m->state.n; i++)
         block_add(mod->arena, &mod->state, m->state.item[i].name, &m->state.item[i].type, 0);
+    for (int i = 0; carries(b) && i < m->carry.n; i++)
+        block_add(mod->arena, &mod->state, m->carry.item[i].name, &m->carry.item[i].type, 0);
     slot_add(mod->arena, &mod->value, strs_z(m->strs, "rng"), &rng, 0, 8);
     slot_add(mod->arena, &mod->value, strs_z(m->strs, "lr"), &lr, m->set.train.lr, 8);
 }
@@ -119,8 +126,18 @@ static void build_init(Build *b) {
         graph_result(g, TO_STATE, s[i].name, v);
         block_add(b->mod.arena, &b->mod.state, s[i].name, &s[i].type, s[i].init);
     }
+    for (int judged = 0; carries(b) && judged < 2; judged++)
+        model_reset(b->m, g, judged);
     if (wanted(b, "init"))
         add_entry(b, g, false, 0, 0);
+}
+
+/* What the entries that carry states begin again with. */
+static void build_reset(Build *b, const char *name, bool judged) {
+    Model *m = b->m;
+    Graph *g = graph_new(m->arena, m->pool, m->strs, name, m->batch);
+    model_reset(m, g, judged);
+    add_entry(b, g, true, 0, 0);
 }
 
 static void build_forward(Build *b, const char *name, Mode mode) {
@@ -173,9 +190,9 @@ static void judgements(Build *b, const ModelGraph *g) {
 }
 
 static void build_loss(Build *b) {
-    ModelGraph g = *model_graph(b->m, "loss", MODE_EVAL);
+    ModelGraph g = *model_graph(b->m, "loss", MODE_JUDGE);
     judgements(b, &g);
-    add_entry(b, g.graph, false, b->ninput + b->nlabel, 1);
+    add_entry(b, g.graph, carries(b), b->ninput + b->nlabel, 1);
 }
 
 /* Gradients of the trainable parameters; {NULL} for the others. */
@@ -318,6 +335,10 @@ static void build_entries(Build *b) {
         build_grad(b);
     if (wanted(b, "step"))
         build_step(b);
+    if (carries(b) && wanted(b, "loss"))
+        build_reset(b, "loss_reset", true);
+    if (carries(b) && (wanted(b, "step") || wanted(b, "grad")))
+        build_reset(b, "step_reset", false);
 }
 
 static Build *build_new(Arena *a, Model *m, const ProgramOptions *o) {

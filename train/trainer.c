@@ -22,7 +22,7 @@ typedef struct {
     int64_t total, epoch_steps, round; /* steps in all, in a whole epoch, between records */
     int64_t shuffled;                  /* the epoch that `order` is of, -1: none */
     int64_t *order;                    /* of the examples in this epoch; NULL: as they are */
-    int step;                          /* the entry */
+    int step, reset;                   /* entries; reset -1: no state is carried */
     int nmetric;
     void **in, **out_of;
     double lr;                         /* of the last step */
@@ -72,7 +72,8 @@ static void prepare(Trainer *t) {
     t->epoch_steps = schedule_epoch(t->set, n);
     t->round = schedule_round(t->set, n);
     t->shuffled = -1;
-    if (t->set->data.shuffle)
+    t->reset = program_entry(p, "step_reset");
+    if (t->set->data.shuffle || t->reset >= 0)
         t->order = NEW(t->arena, n, int64_t);
     t->in = examples_buffers(t->arena, t->data->train.set, t->set->train.batch);
     t->out_of = session_outputs(t->arena, t->s, t->step);
@@ -141,14 +142,24 @@ static TrainStatus diverged(Trainer *t) {
     return TRAIN_DIVERGED;
 }
 
+/* The examples of this epoch in their order; states that are carried begin with it. */
+static bool start_epoch(Trainer *t) {
+    const TrainState *s = &t->state;
+    if (t->reset >= 0)
+        examples_streams(t->order, s->examples, s->batch);
+    else if (t->order)
+        examples_shuffle(t->order, s->examples, (uint64_t)s->seed, s->epoch);
+    t->shuffled = s->epoch;
+    return t->reset < 0 || s->at || session_run(t->s, t->reset, 1, NULL, NULL);
+}
+
 static TrainStatus run_step(Trainer *t) {
     TrainState *s = &t->state;
     int64_t from = s->at * s->batch, left = s->examples - from;
     int64_t n = left < s->batch ? left : s->batch;
     float lr = schedule_lr(&t->schedule, s->step);
-    if (t->order && t->shuffled != s->epoch)
-        examples_shuffle(t->order, s->examples, (uint64_t)s->seed, s->epoch);
-    t->shuffled = s->epoch;
+    if (t->shuffled != s->epoch && !start_epoch(t))
+        return TRAIN_FAILED;
     session_random(t->s, (uint64_t)s->seed, (uint32_t)s->step);
     session_rate(t->s, lr);
     t->lr = (double)lr;
