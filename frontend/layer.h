@@ -108,6 +108,8 @@ bool build_range(Build *b, Macro *m, Ref input, int64_t lo, int64_t hi);
  * what it starts from, where the mode carries; `end` is what it ends with. */
 bool build_carried(Build *b, Macro *m, const char *state, const Type *t, Ref *start);
 void build_carry(Build *b, const Macro *m, const char *state, Ref end);
+/* Row `row` of a parameter of this layer starts as 0. */
+void build_blank(Build *b, const Macro *m, const char *key, int64_t row);
 void build_standardize(Build *b, const Macro *m, const char *mean, const char *std, int axis);
 void build_note(Build *b, Ref r, int number);          /* where a layer's input comes from */
 

@@ -75,6 +75,7 @@ typedef struct {
     Type type;                         /* input and output: dim[0] is the batch */
     Loc loc;
     bool trainable;                    /* parameters */
+    int64_t blank;                     /* parameters: this row, from 1, starts as 0; 0: none */
     bool ranged;                       /* integer input: lo <= each element < hi */
     int64_t lo, hi;
     bool judged;                       /* carry: of the entry loss */

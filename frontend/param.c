@@ -140,6 +140,12 @@ Ref build_param(Build *b, Macro *m, const char *key, const Type *t, const char *
     return build_inside(b, r);
 }
 
+void build_blank(Build *b, const Macro *m, const char *key, int64_t row) {
+    int i = tensor_find(&b->m->param, full_name(b, m->path, key));
+    if (b->declare && i >= 0)          /* absent: tied to another layer's */
+        b->m->param.item[i].blank = row + 1;
+}
+
 static Ref rng_leaf(const Build *b, Graph *g) {
     const Type t = {.dtype = U32, .rank = 1, .dim = {{4, false}}};
     return graph_leaf(g, N_VALUE, strs_z(b->m->strs, "rng"), &t);
@@ -206,7 +212,7 @@ static Ref random_fill(Graph *g, const ModelTensor *t, Ref rng, const char *op,
     return graph_op(g, (Loc){0}, op, 1, &rng, COUNT(attr), attr);
 }
 
-static Ref fill(Graph *g, const ModelTensor *t, Ref rng, const Init *init) {
+static Ref fill_all(Graph *g, const ModelTensor *t, Ref rng, const Init *init) {
     if (init->kind == INIT_UNIFORM)
         return random_fill(g, t, rng, "random_uniform", "lo", init->a, "hi", init->b);
     if (init->kind == INIT_NORMAL)
@@ -218,6 +224,14 @@ static Ref fill(Graph *g, const ModelTensor *t, Ref rng, const Init *init) {
         {.name = "shape", .kind = ATTR_LIST, .i = t->type.rank, .list = shape},
         {.name = "value", .kind = ATTR_FLOAT, .f = init->a}};
     return graph_op(g, (Loc){0}, "full", 0, NULL, COUNT(attr), attr);
+}
+
+static Ref fill(Graph *g, const ModelTensor *t, Ref rng, const Init *init) {
+    Ref all = fill_all(g, t, rng, init);
+    const Attr row = {.name = "p", .kind = ATTR_INT, .i = t->blank - 1};
+    return !t->blank ? all
+           : graph_equation(g, (Loc){0}, "O[i,..] = when(i == p, 0, A[i,..])", 1, &all, 1, &row,
+                            NDTYPE);
 }
 
 Graph *model_init(Model *m) {

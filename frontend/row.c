@@ -365,6 +365,13 @@ static bool run_range(Macro *m, const char *rest) {
     return build_range(m->build, m, x, 0, (int64_t)row_number(m, rest));
 }
 
+/* blank weight number */
+static bool run_blank(Macro *m, const char *rest) {
+    const char *key = row_part(m->arena, &rest, ' ');
+    build_blank(m->build, m, key, (int64_t)row_number(m, rest));
+    return true;
+}
+
 /* standardize mean std axis */
 static bool run_standardize(Macro *m, const char *rest) {
     const char *mean = row_part(m->arena, &rest, ' '),
@@ -386,6 +393,8 @@ static bool run_word(Macro *m, const char *part, bool *ok) {
     *ok = true;
     if (!strncmp(part, "range ", 6))
         *ok = run_range(m, part + 6);
+    else if (!strncmp(part, "blank ", 6))
+        *ok = run_blank(m, part + 6);
     else if (!strncmp(part, "standardize ", 12))
         *ok = run_standardize(m, part + 12);
     else if (!strncmp(part, "let ", 4))

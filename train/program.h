@@ -26,8 +26,8 @@ typedef struct {
 /* Entries in the order init, forward, sample, stream, loss, grad, step, loss_reset, step_reset,
  * as far as the model has them. forward: outputs. sample: outputs with dropout on. stream:
  * outputs of the next steps; input and outputs have as many of them as deploy.stream.chunk
- * says. loss: "loss", then a metric each. grad: "loss" and TO_GRAD of every trainable parameter; whole: outputs, and
- * "grad.<input>" for floating inputs. step: as loss; parameters and state are updated.
+ * says. loss: "loss", then a metric each. grad: "loss" and TO_GRAD of every trainable
+ * parameter; whole: outputs, and "grad.<input>" for floating inputs. step: as loss; parameters and state are updated.
  * loss_reset, step_reset: the states that loss, and grad and step, carry from call to call
  * begin again. Values: rng u32[4], lr f32. State: the model's, carried ones, the optimizer's
  * ("<param>.momentum", "<param>.exp_avg" ...), which init sets. NULL after an error. */
