@@ -79,19 +79,36 @@ def moved(t, shake):
 
 
 def mean_of(t, axes, shake):
-    """The mean; with shake, of a sum whose terms are added one by one, each time rounded.
-
-    Rows of equal numbers round in the same way, so that all rows are moved alike or each by
-    itself."""
+    """The mean over the last axes; with shake, of a sum whose terms are added one by one,
+    each time rounded: rows of equal numbers alike, each row by itself, or as in t's type."""
     y = t.mean(axes, keepdim=True)
     if shake is None:
         return y
-    n = t[0].numel() // y[0].numel()
     rows = t.detach().double().flatten(t.dim() - len(axes))
-    size = (n,) if shake.integers(2) else tuple(rows.shape)
-    bits = torch.from_numpy(shake.uniform(-1, 1, size))
-    error = (rows.cumsum(-1) * bits).sum(-1) * 2.0 ** -24 / n
-    return y + error.view(y.shape).to(y.dtype)
+    how = shake.integers(3)
+    if how == 2:
+        total = np.cumsum(rows.to(t.dtype).numpy(), -1)[..., -1]
+        error = torch.from_numpy(total).double() - rows.sum(-1)
+    else:
+        size = tuple(rows.shape[how * (rows.dim() - 1):])
+        bits = torch.from_numpy(shake.uniform(-1, 1, size))
+        error = (rows.cumsum(-1) * bits).sum(-1) * 2.0 ** -24
+    return y + (error / rows.shape[-1]).view(y.shape).to(y.dtype)
+
+
+def batch_normalised(x, w, b, mean, var, momentum, eps, shake):
+    """Training's F.batch_norm, its means by mean_of."""
+    rows = x.transpose(0, 1).flatten(1)
+    m = mean_of(rows, [1], shake)
+    d = moved(rows - m, shake)
+    v = mean_of(d.square(), [1], shake)
+    y = d * moved(torch.rsqrt(v + eps), shake)
+    if w is not None:
+        y = y * w[:, None] + b[:, None]
+    n = rows.shape[1]
+    for state, now in ((mean, m), (var, v * (n / (n - 1)))):
+        state.mul_(1 - momentum).add_(momentum * now.detach().flatten())
+    return y.view(x.transpose(0, 1).shape).transpose(0, 1)
 
 
 class Bias(torch.autograd.Function):
@@ -180,6 +197,8 @@ class Layers:
             var = (1 - momentum) * var
             y = (x - x) / eps ** 0.5
             y = y * w.view(shape) + b.view(shape) if affine else y
+        elif self.train and self.shake is not None:
+            y = batch_normalised(x, w, b, mean, var, momentum, eps, self.shake)
         else:
             y = F.batch_norm(x, mean, var, w, b, self.train, momentum, eps)
         if self.train:
