@@ -88,15 +88,16 @@ static int make_ix(Maker *m, const Ix *x) {
 /* Jumps that are taken where c does not hold; their targets are set by land(). */
 typedef struct { int n, at[64]; } Jumps;
 
+static void jump_unless(Maker *m, Cmp c, int reg, Jumps *out) {
+    if (out->n == (int)COUNT(out->at))
+        bug("a guard of more than %d comparisons", out->n);
+    out->at[out->n++] = emit(m, (Ins){.kind = c.eq ? I_UNLESS_EQ0 : I_UNLESS_GE0, .a = reg});
+}
+
 static void make_test(Maker *m, Cond c, Jumps *out) {
     out->n = 0;
-    for (int i = 0; i < c.n; i++) {
-        if (out->n == (int)COUNT(out->at))
-            bug("guard of %d comparisons", c.n);
-        int reg = make_ix(m, c.cmp[i].e);
-        out->at[out->n++] = emit(m, (Ins){.kind = c.cmp[i].eq ? I_UNLESS_EQ0 : I_UNLESS_GE0,
-                                          .a = reg});
-    }
+    for (int i = 0; i < c.n; i++)
+        jump_unless(m, c.cmp[i], make_ix(m, c.cmp[i].e), out);
 }
 
 static void land(Maker *m, const Jumps *j) {
@@ -132,12 +133,16 @@ static int make_mask(Maker *m, const Expr *x) {
     const Ix **map = NEW(m->arena, x->lane_var + 1, const Ix *);
     emit(m, (Ins){.kind = V_TRUE, .to = mask, .lanes = x->lanes});
     for (int l = 0; l < x->lanes; l++) {
+        Jumps no = {0, {0}};
         map[x->lane_var] = ix_addc(m->pool, ix_var(m->pool, x->lane_var), l);
         for (int i = 0; i < x->cond.n; i++) {
             Cmp c = x->cond.cmp[i];
             int reg = make_ix(m, ix_subst(m->pool, c.e, x->lane_var + 1, map, NULL));
             emit(m, (Ins){.kind = c.eq ? V_LANE_EQ0 : V_LANE_GE0, .to = mask, .a = reg, .k = l});
+            jump_unless(m, c, reg, &no);
         }
+        land(m, &no);
+        forget(m, mark);
     }
     if (m->mask >= 0)
         emit(m, (Ins){.kind = V_AND, .to = mask, .a = mask, .b = m->mask, .lanes = x->lanes});

@@ -4,12 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Comparisons that read come last: those before them may keep the reads inside. */
+/* Comparisons that read come last, those that read at places which are read themselves behind
+ * them: what stands before may keep the reads inside. */
 static int order(const void *x, const void *y) {
     const Cmp *a = x, *b = y;
-    bool ra = ix_reads(a->e), rb = ix_reads(b->e);
-    if (ra != rb)
-        return ra ? 1 : -1;
+    int da = ix_read_depth(a->e), db = ix_read_depth(b->e);
+    if (da != db)
+        return da - db;
     return a->e != b->e ? ix_compare(a->e, b->e) : a->eq - b->eq;
 }
 

@@ -308,6 +308,18 @@ bool ix_reads(const Ix *a) {
     return false;
 }
 
+int ix_read_depth(const Ix *a) {
+    int most = 0;
+    for (int i = 0; i < a->n; i++) {
+        const IxAtom *t = a->term[i].atom;
+        for (int j = 0; j < t->n || (j == 0 && t->kind == IX_READ); j++) {
+            int depth = (j < t->n ? ix_read_depth(t->a[j]) : 0) + (t->kind == IX_READ);
+            most = depth > most ? depth : most;
+        }
+    }
+    return most;
+}
+
 bool ix_affine_in(const Ix *a, int var) {
     for (int i = 0; i < a->n; i++)
         if (a->term[i].atom->kind != IX_VAR && atom_uses(a->term[i].atom, var))

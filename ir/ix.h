@@ -61,6 +61,7 @@ int64_t ix_coef(const Ix *a, int var);              /* of the plain variable; 0 
 bool ix_uses(const Ix *a, int var);                 /* anywhere, in atoms too */
 bool ix_affine(const Ix *a);                        /* variables and the batch only */
 bool ix_reads(const Ix *a);                         /* holds an IX_READ */
+int ix_read_depth(const Ix *a);                     /* 2: reads at a place that is read */
 bool ix_affine_in(const Ix *a, int var);            /* var stands in no div, mod, read ... */
 
 /* Values that variables take: 0 <= var < ext[var]; the batch is 1..its bound. */

@@ -76,7 +76,7 @@ static void check_readable(Check *c, int buf) {
 static void check_ix(Check *c, const Ix *e) {
     for (int i = 0; i < e->n; i++) {
         const IxAtom *a = e->term[i].atom;
-        if (a->kind == IX_VAR && (a->id < 0 || a->id >= c->k->nloop || !c->open[a->id]))
+        if (a->kind == IX_VAR && (a->id < 0 || a->id > c->lane_var || !c->open[a->id]))
             fault(c, "i%d is used outside its loop", a->id);
         if (a->kind == IX_READ) {
             if (a->n != 1) {
@@ -95,9 +95,14 @@ static void check_ix(Check *c, const Ix *e) {
     }
 }
 
+/* Each comparison is made where those before it hold. */
 static void check_cond(Check *c, Cond cond) {
-    for (int i = 0; i < cond.n; i++)
+    ScopeMark m = scope_mark(&c->scope);
+    for (int i = 0; i < cond.n; i++) {
         check_ix(c, cond.cmp[i].e);
+        scope_guard(&c->scope, (Cond){1, &cond.cmp[i]});
+    }
+    scope_leave(&c->scope, m);
 }
 
 static void check_lanes(Check *c, int lanes) {
@@ -145,14 +150,16 @@ static void check_when(Check *c, const Expr *e) {
     Pool *p = c->scope.pool;
     ScopeMark m = scope_mark(&c->scope);
     Cond cond = e->cond;
-    check_cond(c, cond);
     if (e->lanes > 1 && e->lane_var >= 0) {
         const Ix **map = NEW(c->scope.arena, e->lane_var + 1, const Ix *);
         int lane = c->lane_var;
         scope_loop(&c->scope, lane, ix_const(p, 0), ix_const(p, e->lanes), 1);
         map[e->lane_var] = ix_add(p, ix_var(p, e->lane_var), ix_var(p, lane));
         cond = cond_subst(p, cond, e->lane_var + 1, map, NULL);
+        c->open[lane] = true;
     }
+    check_cond(c, cond);
+    c->open[c->lane_var] = false;
     ScopeMark inner = scope_mark(&c->scope);
     int log = c->nlog;
     scope_guard(&c->scope, cond);
