@@ -233,6 +233,126 @@ static bool by_program(Run *r, const char *name) {
     return ok;
 }
 
+/* --- step by step --- */
+
+typedef struct {                       /* a tensor of the whole sequence, and of one call */
+    Type whole, part;
+    int time;                          /* the dim of time, -1: it has none */
+    unsigned char *data, *at;
+} Series;
+
+/* Copies the part of call k out of the whole, or into it. */
+static void move_part(const Series *s, int64_t k, bool into) {
+    int64_t outer = 1, run = dtype_info[s->whole.dtype].bytes;
+    for (int d = 0; d < s->time; d++)
+        outer *= s->whole.dim[d].n;
+    for (int d = s->time + 1; d < s->whole.rank; d++)
+        run *= s->whole.dim[d].n;
+    int64_t length = s->part.dim[s->time].n * run, stride = s->whole.dim[s->time].n * run;
+    for (int64_t i = 0; i < outer; i++) {
+        unsigned char *whole = s->data + i * stride + k * length, *part = s->at + i * length;
+        memcpy(into ? whole : part, into ? part : whole, (size_t)length);
+    }
+}
+
+static Series series_new(Run *r, const Type *part, int time, int64_t steps) {
+    Series s = {.whole = at_batch(part, r->n), .part = at_batch(part, r->n), .time = time};
+    if (time >= 0)
+        s.whole.dim[time].n = steps;
+    s.at = arena_alloc(r->tool->arena, (size_t)type_bytes(&s.part) + 1);
+    s.data = time < 0 ? s.at : arena_alloc(r->tool->arena, (size_t)type_bytes(&s.whole) + 1);
+    return s;
+}
+
+/* How many steps the first input has that runs with time; 0: reported. */
+static int64_t count_steps(Run *r) {
+    const Model *m = r->tool->model;
+    int64_t chunk = m->set.deploy.chunk;
+    for (int i = 0; i < m->input.n; i++) {
+        const Tensor *t = tensors_find(&r->given, m->input.item[i].name);
+        int time = model_time(m, &m->input.item[i].type);
+        if (!t || time < 0 || time >= t->type.rank)
+            continue;
+        int64_t n = t->type.dim[time].n;
+        if (n >= chunk && n % chunk == 0)
+            return n;
+        diag_error((Loc){m->source, 0, 0}, "input '%s': %lld steps are not calls of %lld each",
+                   t->name, (long long)n, (long long)chunk);
+        return 0;
+    }
+    diag_error((Loc){m->source, 0, 0}, "no input that runs with time is given");
+    return 0;
+}
+
+static bool stream_inputs(Run *r, const Session *s, const Entry *e, int64_t steps, Series *in) {
+    const Model *m = r->tool->model;
+    bool ok = true;
+    for (int i = 0; i < e->nin; i++) {
+        Slot slot = s->program->input.slot[e->in[i]];
+        in[i] = series_new(r, &slot.type, model_time(m, &m->input.item[i].type), steps);
+        slot.type = in[i].whole;
+        unsigned char *data = argument(r, &slot);
+        ok &= data != NULL;
+        in[i].data = data;
+        in[i].at = in[i].time < 0 ? data : in[i].at;
+    }
+    return ok;
+}
+
+/* The dim of an output that is time: where that of a call differs from the sequence's. */
+static int output_time(const Model *m, const Type *whole, const Type *part) {
+    for (int d = 0; d < whole->rank; d++)
+        if (whole->dim[d].n != part->dim[d].n)
+            return d;
+    const Type *first = &m->input.item[0].type;
+    bool one_call = first->dim[model_time(m, first)].n == m->set.deploy.chunk;
+    return one_call ? model_time(m, whole) : -1;
+}
+
+/* Outputs of all steps one behind the other; those without time as the last call left them. */
+static bool run_stream(Run *r, Session *s, int64_t steps) {
+    Arena *a = r->tool->arena;
+    const Model *m = r->tool->model;
+    int entry = session_entry(s, "stream");
+    const Entry *e = &s->program->entry[entry];
+    Series *in = NEW(a, e->nin + 1, Series), *out = NEW(a, e->nout + 1, Series);
+    const void **from = NEW(a, e->nin + 1, const void *);
+    void **to = NEW(a, e->nout + 1, void *);
+    bool ok = stream_inputs(r, s, e, steps, in);
+    for (int i = 0; ok && i < e->nout; i++)
+        out[i] = series_new(r, &e->out[i].type,
+                            output_time(m, &m->output.item[i].type, &e->out[i].type), steps);
+    for (int64_t k = 0; ok && k < steps / m->set.deploy.chunk; k++) {
+        for (int i = 0; i < e->nin; i++) {
+            if (in[i].time >= 0)
+                move_part(&in[i], k, false);
+            from[i] = in[i].at;
+        }
+        for (int i = 0; i < e->nout; i++)
+            to[i] = out[i].at;
+        ok = session_run(s, entry, r->n, from, to);
+        for (int i = 0; ok && i < e->nout; i++)
+            if (out[i].time >= 0)
+                move_part(&out[i], k, true);
+    }
+    for (int i = 0; ok && i < e->nout; i++)
+        ok = keep(r, "", e->out[i].name, &out[i].whole, out[i].data);
+    return ok;
+}
+
+static bool by_stream(Run *r) {
+    const Model *m = r->tool->model;
+    SessionOptions o = {.program = r->options,
+                        .exec = {.backend = tool_backend(r->tool), .opt = 2}};
+    if (!m->set.deploy.stream)
+        return diag_error((Loc){m->source, 0, 0}, "the model has no stream: deploy: {stream: true}");
+    int64_t steps = count_steps(r);
+    Session *s = steps ? session_open(r->tool->model, &o) : NULL;
+    bool ok = steps && prepare(r, s) && run_stream(r, s, steps);
+    session_close(s);
+    return ok;
+}
+
 /* --- by oracle --- */
 
 typedef struct {
@@ -306,7 +426,7 @@ static bool load(Run *r) {
 static bool compute(Run *r) {
     const Args *a = r->tool->args;
     const Model *m = r->tool->model;
-    const char *name = r->grad ? "grad" : "forward";
+    const char *name = r->grad ? "grad" : a->stream ? "stream" : "forward";
     r->upstream = r->grad && (a->upstream.n || !m->set.train.given);
     r->options.upstream = r->upstream;
     r->options.training = r->grad && !r->upstream;
@@ -315,7 +435,8 @@ static bool compute(Run *r) {
     r->options.eval = !r->train;
     r->options.train_forward = r->train;
     r->options.only = arena_printf(r->tool->arena, "init,%s", name);
-    return (r->wide ? by_oracle(r, name) : by_program(r, name)) && write_results(r);
+    bool ok = a->stream ? by_stream(r) : r->wide ? by_oracle(r, name) : by_program(r, name);
+    return ok && write_results(r);
 }
 
 int command_run(const Args *given) {
@@ -330,6 +451,10 @@ int command_run(const Args *given) {
     r.train = args->mode ? strcmp(args->mode, "train") == 0 : r.grad;
     if (!args->out) {
         usage_error("run: -o FOLDER is missing");
+        return tool_usage(t);
+    }
+    if (args->stream && (r.grad || r.train || r.wide)) {
+        usage_error("run: --stream goes with none of --grad, --upstream, --mode train and interp64");
         return tool_usage(t);
     }
     if (!tool_options(t, &r.options) || !tool_seed(t, &r.seed))

@@ -175,3 +175,15 @@ for name, (pixels, labels) in PAIRS.items():
     write(name + ".idx3", pixels)
     write(name + ".idx1", labels)
     write("idx-" + name + ".yaml", IMAGES % (name + ".idx3", name + ".idx1"))
+write("steps.npy", npy((2, 6, 3), [0.25 * ((7 * i) % 11) - 1 for i in range(36)]))
+write("steps.yaml", """kiln: 1
+model:
+  inputs: {x: [6, 3]}
+  layers:
+    - lstm: {units: 4, name: cell}
+    - residual: [attention: {heads: 2, causal: true}]
+    - linear: {units: 2, name: y}
+    - gru: {units: 4, return: last, from: cell, name: last}
+  outputs: [y, last]
+deploy: {stream: {chunk: 1}}
+""")
