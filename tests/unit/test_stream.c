@@ -36,6 +36,7 @@ static const Case cases[] = {
     {"x: [3, 8]", "[pad: {padding: [2, 0], value: -1}, tanh, conv1d: {filters: 2, kernel: 3}, "
                   "pad: [1, 0], max_pool1d: {kernel: 2, stride: 1}, slice: {axis: 1, start: 7}]",
      8, 1},
+    {"x: [5, 3]", "[gru: 4, linear: 6, slice: {start: -1}, reshape: {shape: [3, 2]}]", 5, 0},
     {"x: [6, 8]", "[attention: {heads: 2, causal: true}]", 6, 0},
     {"x: [6, 8]", "[position: {sinusoidal: 100}, "
      "attention: {heads: 4, kv_heads: 2, causal: true, position: rotary}, "
