@@ -48,7 +48,7 @@ static inline void case_close(Case *c) {
     text_free(&c->said);
     arena_free(c->arena);
     remove(c->path);
-    CU_ASSERT_EQUAL(remove(c->dir), 0);/* nothing half-written was left */
+    CU_ASSERT_EQUAL(remove(c->dir), 0); /* nothing half-written was left */
     arena_free(c->keep);
 }
 

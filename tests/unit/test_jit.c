@@ -34,7 +34,7 @@ static char *expand(Arena *a, const char *text, int lanes) {
     text_printf(&t, "kernel \"k0\" {\n");
     for (const char *c = text; *c; c++) {
         if (*c == ';' && lanes == 1)
-            c += strcspn(c, "])") ;
+            c += strcspn(c, "])");
         if (*c != '$') {
             text_put(&t, c, 1);
             continue;

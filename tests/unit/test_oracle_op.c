@@ -172,8 +172,13 @@ static void lookups(void) {
 
 static void places(void) {
     static const int64_t shape[] = {3, -1}, perm[] = {1, 0};
-    static const struct { const char *op; Attr attr[3]; int nattr; const char *type;
-                          float want[12]; } row[] = {
+    static const struct {
+        const char *op;
+        Attr attr[3];
+        int nattr;
+        const char *type;
+        float want[12];
+    } row[] = {
         {"pad_reflect", {INT("axis", 1), INT("lo", 2), INT("hi", 1)}, 3, "f32[2,6]",
          {3, 2, 1, 2, 3, 2, 6, 5, 4, 5, 6, 5}},
         {"pad_wrap", {INT("axis", 1), INT("lo", 2), INT("hi", 1)}, 3, "f32[2,6]",
